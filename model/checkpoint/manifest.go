@@ -1,0 +1,59 @@
+// Package checkpoint reads policies from disk: the files Hugging Face ships,
+// and manifest.yaml, which binds a checkpoint to a robot.
+package checkpoint
+
+// Manifest binds a policy to a robot. At start the policy node and the drivers
+// compare it with the robot's calibration and refuse, naming the field, when they disagree.
+type Manifest struct {
+	// Version of the file format; 1.
+	Version int `yaml:"version"`
+	// Kind of policy: llavavla, vitavla, seer, expert or replay.
+	Kind string `yaml:"kind"`
+	// Name for people.
+	Name string `yaml:"name"`
+	// Robot is the name of the calibration it was made for, e.g. cobot_magic.
+	Robot string `yaml:"robot"`
+	// Action is what it commands.
+	Action ActionSpec `yaml:"action"`
+	// Proprioception lists the state it reads, by name: joints and grippers, or base_linear, base_angular.
+	Proprioception []string `yaml:"proprioception,flow"`
+	// Cameras in the order of the composite, by calibration name.
+	Cameras []string `yaml:"cameras,flow"`
+	// Layout of the composite: stack, stack3, mosaic4 or tiles.
+	Layout string `yaml:"layout"`
+	// ImageWidth and ImageHeight of the composite [px]; 0 for the layout's own size.
+	ImageWidth  int `yaml:"image_width"`
+	ImageHeight int `yaml:"image_height"`
+	// Statistics is the path of statistics.yaml, relative to the manifest.
+	Statistics string `yaml:"statistics"`
+	// ActionTokenTop is T in id = T - digit: the tokenizer's base vocabulary without added tokens (151643 for Qwen2).
+	ActionTokenTop uint32 `yaml:"action_token_top"`
+	// Navigation is set when the policy can drive.
+	Navigation *NavigationSpec `yaml:"navigation,omitempty"`
+	// MaxObservationAge: a chunk whose observation is older on arrival is refused whole [s].
+	MaxObservationAge float64 `yaml:"max_observation_age_s"`
+	// NeedsGroundTruth: it runs only where a simulator publishes /sim/ground_truth.
+	NeedsGroundTruth bool `yaml:"needs_ground_truth,omitempty"`
+}
+
+// ActionSpec is the shape and meaning of a chunk.
+type ActionSpec struct {
+	// Names of the joints and grippers, in the order of the values.
+	Names []string `yaml:"names,flow"`
+	// Mode is absolute or delta.
+	Mode string `yaml:"mode"`
+	// Chunk is the number of steps.
+	Chunk int `yaml:"chunk"`
+	// Period between two steps, the same in recording, training and running [s].
+	Period float64 `yaml:"period_s"`
+}
+
+// NavigationSpec is the range of the value token and the ids of the direction tokens.
+type NavigationSpec struct {
+	// MaxForward: the value bins span [0, MaxForward] metres.
+	MaxForward float64 `yaml:"max_forward_m"`
+	// MaxTurn: the value bins span [0, MaxTurn] radians.
+	MaxTurn float64 `yaml:"max_turn_rad"`
+	// DirectionTokens are the ids of forward, turn left, turn right, stop.
+	DirectionTokens [4]uint32 `yaml:"direction_tokens,flow"`
+}
