@@ -304,6 +304,14 @@ func Seq[T any](c *CDR, v *[]T, min int, elem func(c *CDR, e *T)) {
 	}
 }
 
+// Bounded visits a sequence of at most max elements (rosidl's [<=max]), which a
+// reader refuses beyond. A bound costs nothing on the wire.
+func Bounded[T any](c *CDR, v *[]T, max, min int, elem func(c *CDR, e *T)) {
+	if Seq(c, v, min, elem); c.mode == reading && c.err == nil && len(*v) > max {
+		c.err = fmt.Errorf("sequence of %d elements, of at most %d", len(*v), max)
+	}
+}
+
 // Array visits a fixed-size array given as a slice of it.
 func Array[T any](c *CDR, v []T, elem func(c *CDR, e *T)) {
 	for i := range v {
@@ -328,6 +336,12 @@ func (c *CDR) Bools(v *[]bool) { Seq(c, v, 1, (*CDR).Bool) }
 
 // Strings visits a sequence<string>.
 func (c *CDR) Strings(v *[]string) { Seq(c, v, 4, (*CDR).String) }
+
+// Empty visits a structure without fields, which is one byte on ROS 2's wire.
+func (c *CDR) Empty() {
+	var pad uint8
+	c.U8(&pad)
+}
 
 // Visit visits a nested message; it is the elem of a sequence of messages.
 func Visit[T any, P Ptr[T]](c *CDR, v *T) { P(v).CDR(c) }

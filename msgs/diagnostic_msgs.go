@@ -17,7 +17,7 @@ func (m *KeyValue) CDR(c *CDR) {
 
 // DiagnosticStatus is diagnostic_msgs/msg/DiagnosticStatus.
 type DiagnosticStatus struct {
-	Level      uint8
+	Level      uint8 `rosidl:"byte"` // DiagOK to DiagStale
 	Name       string
 	Message    string
 	HardwareID string

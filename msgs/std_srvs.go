@@ -7,10 +7,7 @@ type Trigger_Request struct{}
 func (*Trigger_Request) TypeName() string { return "std_srvs/srv/Trigger_Request" }
 
 // CDR implements Message.
-func (*Trigger_Request) CDR(c *CDR) {
-	var pad uint8 // an empty structure is one byte on ROS 2's wire
-	c.U8(&pad)
-}
+func (*Trigger_Request) CDR(c *CDR) { c.Empty() }
 
 // Trigger_Response is std_srvs/srv/Trigger_Response.
 type Trigger_Response struct {
