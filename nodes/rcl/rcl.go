@@ -1,0 +1,170 @@
+// Package rcl is the suite's seam to ROS: nodes, publishers, subscriptions,
+// services, timers, parameters, names and clocks, with ROS 2's rules and
+// without ROS 2. What moves the messages is a Transport (rcl/intra in process,
+// rcl/ros2 and rcl/dds between processes); what runs the callbacks, and what
+// time it is, is an Executor (RealTime, ClockTopic or Lockstep).
+//
+// # Threads
+//
+// All callbacks of one node run one at a time, in the order they fell due, as
+// in a ROS 2 node with one mutually exclusive callback group: a node needs no
+// lock for its own state. Long work goes to Node.Background. Publishing is
+// allowed from anywhere.
+//
+// # Time
+//
+// Node.Now is ROS time, and on hardware its value also carries the steady
+// clock, so that differences and timers never jump with the wall clock. In
+// simulation both are the simulator's. Under Lockstep, time advances only when
+// every callback and timer due has finished: the same inputs give the same run.
+package rcl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// Errors that callers may want to tell apart.
+var (
+	// ErrClosed: the node, context or transport was closed.
+	ErrClosed = errors.New("rcl: closed")
+	// ErrInvalidName: a node, topic, service or namespace breaks ROS 2's naming rules.
+	ErrInvalidName = errors.New("rcl: invalid name")
+	// ErrNoService: nobody serves the service that was called.
+	ErrNoService = errors.New("rcl: no such service")
+	// ErrParameter: a parameter is unknown, of the wrong type, out of range or read-only.
+	ErrParameter = errors.New("rcl: parameter")
+)
+
+// Context is one participant: the nodes of a process that share a transport and an executor.
+type Context struct {
+	transport Transport
+	exec      Executor
+	log       zerolog.Logger
+
+	mu     sync.Mutex
+	nodes  []*Node
+	closed bool
+}
+
+// Options of a Context.
+type Options struct {
+	// Transport moves the messages; the context closes it.
+	Transport Transport
+	// Executor runs the callbacks.
+	Executor Executor
+	// Log receives the nodes' log lines; default: discard.
+	Log *zerolog.Logger
+}
+
+// New makes a context.
+func New(o Options) *Context {
+	log := zerolog.Nop()
+	if o.Log != nil {
+		log = *o.Log
+	}
+	return &Context{transport: o.Transport, exec: o.Executor, log: log}
+}
+
+// Now is the executor's time.
+func (c *Context) Now() time.Time { return c.exec.Now() }
+
+// Executor that runs the callbacks.
+func (c *Context) Executor() Executor { return c.exec }
+
+// Nodes lists the open nodes in the order they were made.
+func (c *Context) Nodes() []*Node {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.nodes)
+}
+
+// Node makes a node. args hold what the command line or a launch file says of
+// it: a remapped name or namespace, remapped topics, parameters.
+func (c *Context) Node(name string, args Args) (*Node, error) {
+	full, err := args.nodeName(name)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil, fmt.Errorf("%w: context", ErrClosed)
+	}
+	for _, n := range c.nodes {
+		if n.name == full {
+			return nil, fmt.Errorf("rcl: node %s exists already: give one another name (-r __node:=…) or namespace (-r __ns:=…)", full)
+		}
+	}
+	ep, err := c.transport.Node(full)
+	if err != nil {
+		return nil, fmt.Errorf("rcl: node %s: %w", full, err)
+	}
+	n := &Node{
+		ctx: c, name: full, args: args, endpoint: ep,
+		queue:  c.exec.Queue(full.String()),
+		log:    c.log.With().Str("node", full.String()).Logger(),
+		params: newParams(),
+	}
+	n.work, n.cancel = context.WithCancel(context.Background())
+	if err := n.params.attach(n); err != nil {
+		n.Kill()
+		return nil, fmt.Errorf("rcl: node %s: %w", full, err)
+	}
+	c.nodes = append(c.nodes, n)
+	return n, nil
+}
+
+// Run runs the nodes' callbacks until ctx ends.
+func (c *Context) Run(ctx context.Context) error { return c.exec.Run(ctx, nil) }
+
+// RunUntil runs the nodes' callbacks until cond, which is asked between callbacks, says so.
+func (c *Context) RunUntil(ctx context.Context, cond func() bool) error { return c.exec.Run(ctx, cond) }
+
+// Shutdown lets every node come to rest (OnShutdown), for at most limit of its
+// own time, and closes them all. The executor must not be running elsewhere.
+func (c *Context) Shutdown(limit time.Duration) error {
+	nodes := c.Nodes()
+	for _, n := range nodes {
+		n.Post(n.beginShutdown)
+	}
+	deadline := c.Now().Add(limit)
+	ctx, cancel := context.WithTimeout(context.Background(), max(2*limit, time.Second))
+	defer cancel()
+	err := c.exec.Run(ctx, func() bool {
+		if c.Now().After(deadline) {
+			return true
+		}
+		for _, n := range nodes {
+			if !n.atRest() {
+				return false
+			}
+		}
+		return true
+	})
+	for _, n := range slices.Backward(nodes) {
+		if !n.atRest() {
+			n.log.Warn().Msg("closed before it came to rest")
+		}
+		n.Kill()
+	}
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = nil
+	}
+	return errors.Join(err, c.transport.Close(), c.exec.Close())
+}
+
+func (c *Context) remove(n *Node) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.nodes = slices.DeleteFunc(c.nodes, func(m *Node) bool { return m == n })
+}

@@ -1,0 +1,216 @@
+package rcl
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"cobot_vla/msgs"
+)
+
+// Publisher sends messages of type T.
+type Publisher[T any] struct {
+	topic  string
+	writer Writer
+}
+
+// Advertise makes a publisher on a topic.
+func Advertise[T any, P msgs.Ptr[T]](n *Node, topic string, qos QoS) (*Publisher[T], error) {
+	full, err := n.resolve(topic)
+	if err != nil {
+		return nil, err
+	}
+	w, err := n.endpoint.Advertise(full, P(new(T)).TypeName(), qos)
+	if err != nil {
+		return nil, fmt.Errorf("rcl: node %s: publisher on %s: %w", n.name, full, err)
+	}
+	n.keep(w)
+	return &Publisher[T]{topic: full, writer: w}, nil
+}
+
+// Publish sends m. m and all it points to belong to the subscribers afterwards:
+// nobody changes it any more.
+func (p *Publisher[T]) Publish(m *T) error { return p.writer.Publish(any(m).(msgs.Message)) }
+
+// Topic is the resolved name.
+func (p *Publisher[T]) Topic() string { return p.topic }
+
+// Matched is the number of subscriptions that hear it; work for nobody can be saved.
+func (p *Publisher[T]) Matched() int { return p.writer.Matched() }
+
+// Close ends the publisher.
+func (p *Publisher[T]) Close() error { return p.writer.Close() }
+
+// Info is what is known of a message besides its content.
+type Info struct {
+	// Received is when it entered the queue, by the node's clock.
+	Received time.Time
+	// Sent is when it was published, by the publisher's clock; zero when unknown.
+	Sent time.Time
+	// Publisher identifies its publisher.
+	Publisher string
+	// Sequence grows by one with each message of a publisher; 0 when unknown.
+	Sequence uint64
+}
+
+// Stats counts a subscription's messages.
+type Stats struct {
+	Received  uint64 // entered the queue
+	Dropped   uint64 // pushed out of the queue by newer ones
+	Lost      uint64 // never arrived, by the publishers' sequence numbers
+	Malformed uint64 // could not be decoded
+	Deadlines uint64 // deadline periods without a message
+}
+
+// Subscription receives messages.
+type Subscription struct {
+	topic  string
+	n      *Node
+	closer io.Closer
+	depth  int
+	run    func(Sample, Info) error
+
+	mu       sync.Mutex
+	queue    []queued
+	stats    Stats
+	last     map[string]uint64 // publisher: last sequence
+	deadline *Timer
+	heard    bool
+	closed   bool
+}
+
+type queued struct {
+	sample Sample
+	info   Info
+}
+
+// Subscribe calls cb on the node's thread for each message. The message is
+// shared and immutable. When cb is slower than the publishers the oldest
+// messages are dropped, and counted.
+func Subscribe[T any, P msgs.Ptr[T]](n *Node, topic string, qos QoS, cb func(m *T, info Info)) (*Subscription, error) {
+	full, err := n.resolve(topic)
+	if err != nil {
+		return nil, err
+	}
+	s := &Subscription{topic: full, n: n, depth: qos.depth(), last: map[string]uint64{}}
+	s.run = func(sm Sample, info Info) error {
+		if m, ok := sm.Message.(P); ok {
+			cb((*T)(m), info)
+			return nil
+		}
+		m := P(new(T))
+		if err := msgs.ReadCDR(sm.CDR, m); err != nil {
+			return err
+		}
+		cb((*T)(m), info)
+		return nil
+	}
+	if qos.Deadline > 0 {
+		if s.deadline, err = n.Timer(qos.Deadline, s.checkDeadline); err != nil {
+			return nil, err
+		}
+	}
+	s.closer, err = n.endpoint.Subscribe(full, P(new(T)).TypeName(), qos, s.deliver)
+	if err != nil {
+		return nil, fmt.Errorf("rcl: node %s: subscription on %s: %w", n.name, full, err)
+	}
+	n.keep(s)
+	return s, nil
+}
+
+// deliver is called by the transport.
+func (s *Subscription) deliver(sm Sample) {
+	info := Info{Received: s.n.Now(), Sent: sm.Sent, Publisher: sm.Publisher, Sequence: sm.Sequence}
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return
+	}
+	s.heard = true
+	s.stats.Received++
+	if sm.Sequence != 0 {
+		if last := s.last[sm.Publisher]; last != 0 && sm.Sequence > last+1 {
+			s.stats.Lost += sm.Sequence - last - 1
+		}
+		s.last[sm.Publisher] = sm.Sequence
+	}
+	full := len(s.queue) == s.depth
+	if full {
+		copy(s.queue, s.queue[1:])
+		s.queue = s.queue[:s.depth-1]
+		s.stats.Dropped++
+	}
+	s.queue = append(s.queue, queued{sm, info})
+	s.mu.Unlock()
+	if !full { // as many calls are pending as messages are queued
+		s.n.Post(s.one)
+	}
+}
+
+func (s *Subscription) one() {
+	s.mu.Lock()
+	if s.closed || len(s.queue) == 0 {
+		s.mu.Unlock()
+		return
+	}
+	q := s.queue[0]
+	copy(s.queue, s.queue[1:])
+	s.queue[len(s.queue)-1] = queued{}
+	s.queue = s.queue[:len(s.queue)-1]
+	s.mu.Unlock()
+	if err := s.run(q.sample, q.info); err != nil {
+		s.mu.Lock()
+		s.stats.Malformed++
+		s.mu.Unlock()
+		s.n.log.Warn().Err(err).Str("topic", s.topic).Msg("message dropped")
+	}
+}
+
+func (s *Subscription) checkDeadline(time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.heard {
+		s.stats.Deadlines++
+	}
+	s.heard = false
+}
+
+// Stats counts the messages so far.
+func (s *Subscription) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stats
+}
+
+// Topic is the resolved name.
+func (s *Subscription) Topic() string { return s.topic }
+
+// Publishers is the number of publishers on the topic now.
+func (s *Subscription) Publishers() int {
+	for _, t := range s.n.Graph().Topics {
+		if t.Name == s.topic {
+			return len(t.Publishers)
+		}
+	}
+	return 0
+}
+
+// Close ends the subscription; cb is not called afterwards from the node's thread.
+func (s *Subscription) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	s.queue = nil
+	s.mu.Unlock()
+	if s.deadline != nil {
+		_ = s.deadline.Close()
+	}
+	if s.closer == nil {
+		return nil
+	}
+	return s.closer.Close()
+}
