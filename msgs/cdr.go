@@ -11,7 +11,9 @@ import (
 // encapsulation header (0x0000 big-endian, 0x0001 little-endian, two option
 // bytes), then the fields, each primitive aligned to its size relative to the
 // first byte after the header. Strings carry their length with the terminating
-// zero; sequences carry a u32 count. We write little-endian and read both.
+// zero; sequences carry a u32 count, and padding belongs to the element that
+// needs it, so an empty sequence ends with its count. We write little-endian and
+// read both.
 
 const headerSize = 4
 
@@ -21,16 +23,17 @@ var ErrCDR = errors.New("malformed CDR")
 type cdrMode uint8
 
 const (
-	sizing cdrMode = iota
+	sizing   cdrMode = iota
+	bounding         // sizing without padding and with empty strings: the fewest bytes at any offset
 	writing
 	reading
 )
 
-// CDR is one walk over a message: sizing, writing or reading.
+// CDR is one walk over a message: sizing, bounding, writing or reading.
 type CDR struct {
 	mode cdrMode
 	buf  []byte // writing: destination; reading: the message after its header
-	off  int    // sizing and reading: offset after the header
+	off  int    // otherwise: offset after the header
 	base int    // writing: index in buf of the first byte after the header
 	big  bool   // reading: big-endian source
 	err  error
@@ -74,13 +77,13 @@ func ReadCDR(src []byte, m Message) error {
 
 func (c *CDR) align(n int) {
 	switch c.mode {
+	case sizing, reading:
+		if r := c.off % n; r != 0 {
+			c.off += n - r
+		}
 	case writing:
 		for (len(c.buf)-c.base)%n != 0 {
 			c.buf = append(c.buf, 0)
-		}
-	default:
-		if r := c.off % n; r != 0 {
-			c.off += n - r
 		}
 	}
 }
@@ -102,7 +105,7 @@ func (c *CDR) take(n int) []byte {
 // U8 visits a uint8 (also char and byte).
 func (c *CDR) U8(v *uint8) {
 	switch c.mode {
-	case sizing:
+	case sizing, bounding:
 		c.off++
 	case writing:
 		c.buf = append(c.buf, *v)
@@ -138,7 +141,7 @@ func (c *CDR) Bool(v *bool) {
 func (c *CDR) U16(v *uint16) {
 	c.align(2)
 	switch c.mode {
-	case sizing:
+	case sizing, bounding:
 		c.off += 2
 	case writing:
 		c.buf = binary.LittleEndian.AppendUint16(c.buf, *v)
@@ -157,7 +160,7 @@ func (c *CDR) U16(v *uint16) {
 func (c *CDR) U32(v *uint32) {
 	c.align(4)
 	switch c.mode {
-	case sizing:
+	case sizing, bounding:
 		c.off += 4
 	case writing:
 		c.buf = binary.LittleEndian.AppendUint32(c.buf, *v)
@@ -176,7 +179,7 @@ func (c *CDR) U32(v *uint32) {
 func (c *CDR) U64(v *uint64) {
 	c.align(8)
 	switch c.mode {
-	case sizing:
+	case sizing, bounding:
 		c.off += 8
 	case writing:
 		c.buf = binary.LittleEndian.AppendUint64(c.buf, *v)
@@ -237,7 +240,7 @@ func (c *CDR) F64(v *float64) {
 }
 
 // String visits a string. On the wire its length counts the terminating zero;
-// an empty length, which some writers send for "", reads as "".
+// a length of 0, which some writers send for "", reads as "".
 func (c *CDR) String(v *string) {
 	n := uint32(len(*v) + 1)
 	c.U32(&n)
@@ -256,7 +259,9 @@ func (c *CDR) String(v *string) {
 				c.err = fmt.Errorf("string of %d bytes at offset %d does not end in zero", n, c.off-int(n))
 				return
 			}
-			*v = string(b[:n-1])
+			if s := b[:n-1]; string(s) != *v { // a name that stays costs no allocation
+				*v = string(s)
+			}
 		}
 	}
 }
@@ -266,7 +271,7 @@ func (c *CDR) Bytes(v *[]byte) {
 	n := uint32(len(*v))
 	c.U32(&n)
 	switch c.mode {
-	case sizing:
+	case sizing, bounding:
 		c.off += len(*v)
 	case writing:
 		c.buf = append(c.buf, *v...)
@@ -277,24 +282,15 @@ func (c *CDR) Bytes(v *[]byte) {
 	}
 }
 
-// Seq visits a sequence. elem visits one element; min is the fewest bytes an
-// element can take on the wire, so a malformed count can't allocate more than
-// the rest of the message justifies.
-func Seq[T any](c *CDR, v *[]T, min int, elem func(c *CDR, e *T)) {
+// Seq visits a sequence; elem visits one element. A malformed count is refused
+// before it can allocate more elements than the rest of the message has bytes for.
+func Seq[T any](c *CDR, v *[]T, elem func(c *CDR, e *T)) {
 	n := uint32(len(*v))
 	c.U32(&n)
 	if c.mode == reading {
-		if c.err != nil {
+		if c.err != nil || !resize(c, v, n, elem) {
 			return
 		}
-		if left := len(c.buf) - c.off; int64(n)*int64(min) > int64(left) {
-			c.err = fmt.Errorf("sequence of %d elements at offset %d, but %d bytes are left", n, c.off, left)
-			return
-		}
-		if cap(*v) < int(n) {
-			*v = make([]T, n)
-		}
-		*v = (*v)[:n]
 	}
 	for i := range *v {
 		elem(c, &(*v)[i])
@@ -304,10 +300,25 @@ func Seq[T any](c *CDR, v *[]T, min int, elem func(c *CDR, e *T)) {
 	}
 }
 
+// resize makes v n elements long, or sets the error.
+func resize[T any](c *CDR, v *[]T, n uint32, elem func(c *CDR, e *T)) bool {
+	if uint64(n) > uint64(cap(*v)) {
+		least := CDR{mode: bounding}
+		elem(&least, new(T))
+		if left := len(c.buf) - c.off; uint64(n)*uint64(least.off) > uint64(left) {
+			c.err = fmt.Errorf("sequence of %d elements of at least %d bytes at offset %d, but %d bytes are left", n, least.off, c.off, left)
+			return false
+		}
+		*v = make([]T, n)
+	}
+	*v = (*v)[:n]
+	return true
+}
+
 // Bounded visits a sequence of at most max elements (rosidl's [<=max]), which a
 // reader refuses beyond. A bound costs nothing on the wire.
-func Bounded[T any](c *CDR, v *[]T, max, min int, elem func(c *CDR, e *T)) {
-	if Seq(c, v, min, elem); c.mode == reading && c.err == nil && len(*v) > max {
+func Bounded[T any](c *CDR, v *[]T, max int, elem func(c *CDR, e *T)) {
+	if Seq(c, v, elem); c.mode == reading && c.err == nil && len(*v) > max {
 		c.err = fmt.Errorf("sequence of %d elements, of at most %d", len(*v), max)
 	}
 }
@@ -320,22 +331,22 @@ func Array[T any](c *CDR, v []T, elem func(c *CDR, e *T)) {
 }
 
 // F64s visits a sequence<float64>.
-func (c *CDR) F64s(v *[]float64) { Seq(c, v, 8, (*CDR).F64) }
+func (c *CDR) F64s(v *[]float64) { Seq(c, v, (*CDR).F64) }
 
 // U32s visits a sequence<uint32>.
-func (c *CDR) U32s(v *[]uint32) { Seq(c, v, 4, (*CDR).U32) }
+func (c *CDR) U32s(v *[]uint32) { Seq(c, v, (*CDR).U32) }
 
 // U16s visits a sequence<uint16>.
-func (c *CDR) U16s(v *[]uint16) { Seq(c, v, 2, (*CDR).U16) }
+func (c *CDR) U16s(v *[]uint16) { Seq(c, v, (*CDR).U16) }
 
 // I64s visits a sequence<int64>.
-func (c *CDR) I64s(v *[]int64) { Seq(c, v, 8, (*CDR).I64) }
+func (c *CDR) I64s(v *[]int64) { Seq(c, v, (*CDR).I64) }
 
 // Bools visits a sequence<bool>.
-func (c *CDR) Bools(v *[]bool) { Seq(c, v, 1, (*CDR).Bool) }
+func (c *CDR) Bools(v *[]bool) { Seq(c, v, (*CDR).Bool) }
 
 // Strings visits a sequence<string>.
-func (c *CDR) Strings(v *[]string) { Seq(c, v, 4, (*CDR).String) }
+func (c *CDR) Strings(v *[]string) { Seq(c, v, (*CDR).String) }
 
 // Empty visits a structure without fields, which is one byte on ROS 2's wire.
 func (c *CDR) Empty() {

@@ -41,7 +41,7 @@ func (*Views) TypeName() string { return "cobot_vla/msg/Views" }
 func (m *Views) CDR(c *CDR) {
 	m.Header.CDR(c)
 	c.String(&m.Layout)
-	Seq(c, &m.Views, 1, Visit[View])
+	Seq(c, &m.Views, Visit[View])
 }
 
 // ProprioTokens is cobot_vla/msg/ProprioTokens. The robot's own state as the policy reads it: exactly the manifest's list, by name.

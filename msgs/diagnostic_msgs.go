@@ -33,7 +33,7 @@ func (m *DiagnosticStatus) CDR(c *CDR) {
 	c.String(&m.Name)
 	c.String(&m.Message)
 	c.String(&m.HardwareID)
-	Seq(c, &m.Values, 1, Visit[KeyValue])
+	Seq(c, &m.Values, Visit[KeyValue])
 }
 
 // DiagnosticArray is diagnostic_msgs/msg/DiagnosticArray.
@@ -48,5 +48,5 @@ func (*DiagnosticArray) TypeName() string { return "diagnostic_msgs/msg/Diagnost
 // CDR implements Message.
 func (m *DiagnosticArray) CDR(c *CDR) {
 	m.Header.CDR(c)
-	Seq(c, &m.Status, 1, Visit[DiagnosticStatus])
+	Seq(c, &m.Status, Visit[DiagnosticStatus])
 }

@@ -198,7 +198,7 @@ func (*GetAvailableStates_Response) TypeName() string {
 
 // CDR implements Message.
 func (m *GetAvailableStates_Response) CDR(c *CDR) {
-	Seq(c, &m.AvailableStates, 1, Visit[State])
+	Seq(c, &m.AvailableStates, Visit[State])
 }
 
 // GetAvailableTransitions_Request is lifecycle_msgs/srv/GetAvailableTransitions_Request.
@@ -224,5 +224,5 @@ func (*GetAvailableTransitions_Response) TypeName() string {
 
 // CDR implements Message.
 func (m *GetAvailableTransitions_Response) CDR(c *CDR) {
-	Seq(c, &m.AvailableTransitions, 1, Visit[TransitionDescription])
+	Seq(c, &m.AvailableTransitions, Visit[TransitionDescription])
 }

@@ -129,8 +129,8 @@ func (m *ParameterDescriptor) CDR(c *CDR) {
 	c.String(&m.AdditionalConstraints)
 	c.Bool(&m.ReadOnly)
 	c.Bool(&m.DynamicTyping)
-	Bounded(c, &m.FloatingPointRange, 1, 1, Visit[FloatingPointRange])
-	Bounded(c, &m.IntegerRange, 1, 1, Visit[IntegerRange])
+	Bounded(c, &m.FloatingPointRange, 1, Visit[FloatingPointRange])
+	Bounded(c, &m.IntegerRange, 1, Visit[IntegerRange])
 }
 
 // SetParametersResult is rcl_interfaces/msg/SetParametersResult.
@@ -179,9 +179,9 @@ func (*ParameterEvent) TypeName() string { return "rcl_interfaces/msg/ParameterE
 func (m *ParameterEvent) CDR(c *CDR) {
 	m.Stamp.CDR(c)
 	c.String(&m.Node)
-	Seq(c, &m.NewParameters, 1, Visit[Parameter])
-	Seq(c, &m.ChangedParameters, 1, Visit[Parameter])
-	Seq(c, &m.DeletedParameters, 1, Visit[Parameter])
+	Seq(c, &m.NewParameters, Visit[Parameter])
+	Seq(c, &m.ChangedParameters, Visit[Parameter])
+	Seq(c, &m.DeletedParameters, Visit[Parameter])
 }
 
 // ParameterEventDescriptors is rcl_interfaces/msg/ParameterEventDescriptors.
@@ -198,9 +198,9 @@ func (*ParameterEventDescriptors) TypeName() string {
 
 // CDR implements Message.
 func (m *ParameterEventDescriptors) CDR(c *CDR) {
-	Seq(c, &m.NewParameters, 1, Visit[ParameterDescriptor])
-	Seq(c, &m.ChangedParameters, 1, Visit[ParameterDescriptor])
-	Seq(c, &m.DeletedParameters, 1, Visit[ParameterDescriptor])
+	Seq(c, &m.NewParameters, Visit[ParameterDescriptor])
+	Seq(c, &m.ChangedParameters, Visit[ParameterDescriptor])
+	Seq(c, &m.DeletedParameters, Visit[ParameterDescriptor])
 }
 
 // Log is rcl_interfaces/msg/Log. One line of a node's log, on /rosout.
@@ -251,7 +251,7 @@ func (*GetParameters_Response) TypeName() string { return "rcl_interfaces/srv/Ge
 
 // CDR implements Message.
 func (m *GetParameters_Response) CDR(c *CDR) {
-	Seq(c, &m.Values, 1, Visit[ParameterValue])
+	Seq(c, &m.Values, Visit[ParameterValue])
 }
 
 // SetParameters_Request is rcl_interfaces/srv/SetParameters_Request. Each parameter is set or refused by itself.
@@ -264,7 +264,7 @@ func (*SetParameters_Request) TypeName() string { return "rcl_interfaces/srv/Set
 
 // CDR implements Message.
 func (m *SetParameters_Request) CDR(c *CDR) {
-	Seq(c, &m.Parameters, 1, Visit[Parameter])
+	Seq(c, &m.Parameters, Visit[Parameter])
 }
 
 // SetParameters_Response is rcl_interfaces/srv/SetParameters_Response.
@@ -277,7 +277,7 @@ func (*SetParameters_Response) TypeName() string { return "rcl_interfaces/srv/Se
 
 // CDR implements Message.
 func (m *SetParameters_Response) CDR(c *CDR) {
-	Seq(c, &m.Results, 1, Visit[SetParametersResult])
+	Seq(c, &m.Results, Visit[SetParametersResult])
 }
 
 // SetParametersAtomically_Request is rcl_interfaces/srv/SetParametersAtomically_Request. All parameters are set or none.
@@ -292,7 +292,7 @@ func (*SetParametersAtomically_Request) TypeName() string {
 
 // CDR implements Message.
 func (m *SetParametersAtomically_Request) CDR(c *CDR) {
-	Seq(c, &m.Parameters, 1, Visit[Parameter])
+	Seq(c, &m.Parameters, Visit[Parameter])
 }
 
 // SetParametersAtomically_Response is rcl_interfaces/srv/SetParametersAtomically_Response.
@@ -367,7 +367,7 @@ func (*DescribeParameters_Response) TypeName() string {
 
 // CDR implements Message.
 func (m *DescribeParameters_Response) CDR(c *CDR) {
-	Seq(c, &m.Descriptors, 1, Visit[ParameterDescriptor])
+	Seq(c, &m.Descriptors, Visit[ParameterDescriptor])
 }
 
 // GetParameterTypes_Request is rcl_interfaces/srv/GetParameterTypes_Request.

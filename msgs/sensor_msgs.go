@@ -130,6 +130,6 @@ func (*Joy) TypeName() string { return "sensor_msgs/msg/Joy" }
 // CDR implements Message.
 func (m *Joy) CDR(c *CDR) {
 	m.Header.CDR(c)
-	Seq(c, &m.Axes, 4, (*CDR).F32)
-	Seq(c, &m.Buttons, 4, (*CDR).I32)
+	Seq(c, &m.Axes, (*CDR).F32)
+	Seq(c, &m.Buttons, (*CDR).I32)
 }

@@ -10,5 +10,5 @@ func (*TFMessage) TypeName() string { return "tf2_msgs/msg/TFMessage" }
 
 // CDR implements Message.
 func (m *TFMessage) CDR(c *CDR) {
-	Seq(c, &m.Transforms, 1, Visit[TransformStamped])
+	Seq(c, &m.Transforms, Visit[TransformStamped])
 }
