@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
-
 )
 
 // Kind is a parameter's type, numbered as rcl_interfaces/msg/ParameterType.
@@ -185,4 +184,3 @@ func sequence(n *yaml.Node) (Value, error) {
 	}
 	return v, nil
 }
-
