@@ -29,6 +29,23 @@ const (
 	Down
 )
 
+// String is what diagnostics print.
+func (s State) String() string {
+	switch s {
+	case Up:
+		return "up"
+	case Warning:
+		return "error-warning"
+	case Passive:
+		return "error-passive"
+	case BusOff:
+		return "bus-off"
+	case Down:
+		return "down"
+	}
+	return fmt.Sprintf("state %d", uint8(s))
+}
+
 // Errors of Send.
 var (
 	// ErrClosed: the bus was closed, or its interface went away.
@@ -37,12 +54,29 @@ var (
 	ErrBusOff = errors.New("can: bus off")
 	// ErrBufferFull: the send queue is full; nobody acknowledges frames, or the bus is saturated.
 	ErrBufferFull = errors.New("can: send buffer full")
+	// ErrDown: the interface exists and is down; it works again once somebody brings it up.
+	ErrDown = errors.New("can: interface down")
+	// ErrFrame: the frame is not a classic CAN frame with an 11-bit identifier.
+	ErrFrame = errors.New("can: not a classic frame")
 )
+
+// Validate tells whether a classic bus can carry f.
+func (f Frame) Validate() error {
+	if f.ID > 0x7FF {
+		return fmt.Errorf("%w: identifier 0x%X is above 0x7FF", ErrFrame, f.ID)
+	}
+	if f.Len > 8 {
+		return fmt.Errorf("%w: %d data bytes, at most 8", ErrFrame, f.Len)
+	}
+	return nil
+}
 
 // Bus is one end of a CAN bus. Methods are safe for concurrent use.
 //
 // Never call Send with a lock held that a Listen callback takes: an in-process
-// bus delivers on the sender's goroutine.
+// bus delivers on the sender's goroutine. For the same reason never call cancel
+// or Close from a Listen callback, or with a lock held that it takes: both wait
+// for a callback that is running.
 type Bus interface {
 	// Name of the interface, e.g. can_left.
 	Name() string
