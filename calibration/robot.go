@@ -68,6 +68,8 @@ type Gripper struct {
 	MaxAcceleration float64 `yaml:"max_acceleration"`
 	// Torque is the grip's limit [N·m], 0..5.
 	Torque float64 `yaml:"torque"`
+	// TCP is the distance from the flange to the grasp centre between the fingertips, along the flange's z [m].
+	TCP float64 `yaml:"tcp"`
 }
 
 // Base is the differential base.
