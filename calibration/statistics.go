@@ -152,7 +152,7 @@ func (s Statistics) Version() string {
 		b.WriteString(key)
 		for _, x := range v {
 			b.WriteByte(' ')
-			b.WriteString(strconv.FormatFloat(x, 'g', -1, 64))
+			b.WriteString(strconv.FormatFloat(x+0, 'g', -1, 64)) // +0: a file can't tell -0 from 0
 		}
 		b.WriteByte('\n')
 	}
