@@ -1,0 +1,240 @@
+package arm
+
+import (
+	"fmt"
+	"math"
+)
+
+// Axis is one joint or gripper with the limits of its commands.
+type Axis struct {
+	Name         string
+	Unit         string  // rad or m
+	Lower, Upper float64 // [unit], the margin already taken off
+	Velocity     float64 // [unit/s]
+	Acceleration float64 // [unit/s²]
+}
+
+// Clearance judges a pose of all axes: the distance of the pair of bodies that
+// comes closest and a word for the pair, for each pair that matters.
+type Clearance interface {
+	// Closest returns, for the pose, the pairs nearer than within [m].
+	Closest(pose []float64, within float64) []Near
+}
+
+// Near is one pair of bodies and how far apart they are [m].
+type Near struct {
+	Pair     string
+	Distance float64
+}
+
+// Limiter turns wished-for poses into commands that keep every limit. It holds
+// the commanded pose and velocity, and nothing else moves them.
+type Limiter struct {
+	axes      []Axis
+	lower     []float64 // Lower, or a measured pose that lies outside
+	upper     []float64
+	q, v      []float64 // the command's pose and velocity
+	next      []float64
+	nextV     []float64
+	stop      []float64
+	clearance Clearance
+	keepOut   float64 // [m]
+
+	// Clamps counts changed wishes by axis and kind since start.
+	Clamps map[string]uint64
+	last   string
+}
+
+// NewLimiter makes a limiter that must be Set before it is stepped. clearance may be nil.
+func NewLimiter(axes []Axis, clearance Clearance, keepOut float64) *Limiter {
+	n := len(axes)
+	l := &Limiter{
+		axes: axes, clearance: clearance, keepOut: keepOut,
+		lower: make([]float64, n), upper: make([]float64, n),
+		q: make([]float64, n), v: make([]float64, n),
+		next: make([]float64, n), nextV: make([]float64, n), stop: make([]float64, n),
+		Clamps: map[string]uint64{},
+	}
+	for i, a := range axes {
+		l.lower[i], l.upper[i] = a.Lower, a.Upper
+	}
+	return l
+}
+
+// Set takes a measured pose as the command, at rest. An axis that rests outside
+// its range, as real arms do, gets its bound moved there: its commands may stay
+// or go inward, never outward.
+func (l *Limiter) Set(pose []float64) {
+	for i, a := range l.axes {
+		l.q[i], l.v[i] = pose[i], 0
+		l.lower[i] = math.Min(a.Lower, pose[i])
+		l.upper[i] = math.Max(a.Upper, pose[i])
+	}
+}
+
+// Pose and Velocity are the command's; the slices are the limiter's own.
+func (l *Limiter) Pose() []float64     { return l.q }
+func (l *Limiter) Velocity() []float64 { return l.v }
+
+// Still says that the command does not move.
+func (l *Limiter) Still() bool {
+	for _, v := range l.v {
+		if v != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// LastClamp describes the newest clamp: the thing, the value and what became of it.
+func (l *Limiter) LastClamp() string { return l.last }
+
+// Step moves the command for dt seconds toward want, which itself moves at
+// wantV, no axis faster than fastest [unit/s] or its own limit. It names the pair
+// of bodies whose distance stopped the motion, or "".
+func (l *Limiter) Step(dt float64, want, wantV []float64, fastest float64) (blocked string) {
+	for i := range l.axes {
+		l.nextV[i] = l.axisVelocity(i, dt, want[i], wantV[i], fastest)
+		l.next[i] = l.q[i] + l.nextV[i]*dt
+	}
+	if pair := l.violates(dt); pair != "" {
+		l.count("distance", fmt.Sprintf("%s would come closer than %.3f m (motion stopped)", pair, l.keepOut))
+		l.Brake(dt)
+		return pair
+	}
+	l.commit()
+	return ""
+}
+
+// Brake moves the command for dt seconds while slowing every axis down at its acceleration limit.
+func (l *Limiter) Brake(dt float64) {
+	for i, a := range l.axes {
+		l.nextV[i] = toward(l.v[i], 0, a.Acceleration*dt)
+		l.next[i] = l.q[i] + l.nextV[i]*dt
+	}
+	l.commit()
+}
+
+func (l *Limiter) commit() {
+	for i, a := range l.axes {
+		l.q[i], l.v[i] = math.Min(math.Max(l.next[i], l.lower[i]), l.upper[i]), l.nextV[i]
+		// An axis that came back into its range stays there.
+		if l.lower[i] < a.Lower {
+			l.lower[i] = math.Min(l.q[i], a.Lower)
+		}
+		if l.upper[i] > a.Upper {
+			l.upper[i] = math.Max(l.q[i], a.Upper)
+		}
+	}
+}
+
+// axisVelocity is the velocity of the next step: toward want, within every limit of one axis.
+func (l *Limiter) axisVelocity(i int, dt, want, wantV, fastest float64) float64 {
+	a := l.axes[i]
+	vmax := math.Min(a.Velocity, fastest)
+	if goal := math.Min(math.Max(want, l.lower[i]), l.upper[i]); goal != want {
+		l.count(a.Name+" position", fmt.Sprintf("%s command %.4g %s beyond limit %.4g %s (clamped)", a.Name, want, a.Unit, goal, a.Unit))
+		want, wantV = goal, 0
+	}
+	if math.Abs(wantV) > a.Velocity {
+		l.count(a.Name+" velocity", fmt.Sprintf("%s command %.4g %s/s beyond limit %.4g %s/s (clamped)", a.Name, wantV, a.Unit, a.Velocity, a.Unit))
+		wantV = math.Copysign(a.Velocity, wantV)
+	}
+	// Catch up with the moving goal as fast as can be undone before meeting it.
+	behind := want - wantV*dt - l.q[i]
+	v := wantV + math.Copysign(brakeable(math.Abs(behind), a.Acceleration, dt), behind)
+	if math.Abs(behind) <= a.Acceleration*dt*dt {
+		v = wantV + behind/dt // one step meets it
+	}
+	v = math.Min(math.Max(v, -vmax), vmax)
+	// Never faster than can be stopped at the position limits.
+	v = math.Min(v, brakeable(l.upper[i]-l.q[i], a.Acceleration, dt))
+	v = math.Max(v, -brakeable(l.q[i]-l.lower[i], a.Acceleration, dt))
+	limited := toward(l.v[i], v, a.Acceleration*dt)
+	if l.stopLeaves(i, dt, limited) { // rounding alone: braking is always allowed
+		limited = toward(l.v[i], 0, a.Acceleration*dt)
+	}
+	return limited
+}
+
+// stopLeaves says whether braking after a step at v would end outside the position limits.
+func (l *Limiter) stopLeaves(i int, dt, v float64) bool {
+	const tolerance = 1e-12
+	end := l.q[i] + stopDistance(v, l.axes[i].Acceleration, dt)
+	return end < l.lower[i]-tolerance || end > l.upper[i]+tolerance
+}
+
+// violates names the pair that the next step, or braking after it, would bring
+// nearer than keepOut and nearer than it is now. It looks at three poses of the
+// braking path and at its end.
+func (l *Limiter) violates(dt float64) string {
+	if l.clearance == nil {
+		return ""
+	}
+	longest := 0
+	for i, a := range l.axes {
+		if l.nextV[i] != 0 {
+			longest = max(longest, 1+int(math.Abs(l.nextV[i])/(a.Acceleration*dt)))
+		}
+	}
+	if longest == 0 {
+		return ""
+	}
+	var now map[string]float64
+	for quarter := 4; quarter > 0; quarter-- {
+		for i, a := range l.axes {
+			l.stop[i] = l.q[i] + brakePath(l.nextV[i], a.Acceleration, dt, max(1, longest*quarter/4))
+		}
+		ahead := l.clearance.Closest(l.stop, l.keepOut)
+		if len(ahead) > 0 && now == nil {
+			now = map[string]float64{}
+			for _, n := range l.clearance.Closest(l.q, 2*l.keepOut) {
+				now[n.Pair] = n.Distance
+			}
+		}
+		const margin = 1e-6 // [m], against rounding when two bodies rest nearer than keepOut
+		for _, n := range ahead {
+			if d, near := now[n.Pair]; !near || n.Distance < math.Min(d, l.keepOut)-margin {
+				return n.Pair
+			}
+		}
+		if longest < 4 {
+			break
+		}
+	}
+	return ""
+}
+
+func (l *Limiter) count(kind, text string) {
+	l.Clamps[kind]++
+	l.last = text
+}
+
+// brakeable is a speed from which steps of dt that lose a·dt each stop within
+// distance d. Stopping takes v²/(2a) + v·dt/2, and up to a·dt²/8 more when v is
+// not a multiple of a·dt; solved for v.
+func brakeable(d, a, dt float64) float64 {
+	d -= a * dt * dt / 8
+	if d <= 0 {
+		return 0
+	}
+	return a * (math.Sqrt(dt*dt/4+2*d/a) - dt/2)
+}
+
+// stopDistance is how far an axis goes that moves at v for one step of dt and
+// then loses a·dt with every further step: exactly what Brake does.
+func stopDistance(v, a, dt float64) float64 { return brakePath(v, a, dt, math.MaxInt) }
+
+// brakePath is the way of the first steps of it.
+func brakePath(v, a, dt float64, steps int) float64 {
+	n := math.Min(math.Floor(math.Abs(v)/(a*dt)), float64(steps-1))
+	if n < 0 {
+		return 0
+	}
+	return math.Copysign((n+1)*math.Abs(v)*dt-a*dt*dt*n*(n+1)/2, v)
+}
+
+// toward moves x toward goal by at most step.
+func toward(x, goal, step float64) float64 {
+	return math.Min(math.Max(goal, x-step), x+step)
+}
