@@ -1,39 +1,40 @@
 package text
 
-import "strings"
-
 // Byte-level BPE writes every byte as one printable character, so that its
 // vocabulary is text: printable Latin-1 stands for itself, the other bytes, in
 // order, for U+0100 and on (openai/gpt-2, bytes_to_unicode).
 
-var byteToRune, runeToByte = byteAlphabet()
+// alphabetSize is one more than the largest character of the alphabet: 68 bytes are not printable.
+const alphabetSize = 256 + 68
 
-func byteAlphabet() (runes [256]rune, bytes map[rune]byte) {
-	bytes = make(map[rune]byte, 256)
-	spare := rune(256)
+// runeToByte gives the byte of a character; -1 for those outside the alphabet.
+var runeToByte = byteAlphabet()
+
+func byteAlphabet() (bytes [alphabetSize]int16) {
+	for i := range bytes {
+		bytes[i] = -1
+	}
+	spare := 256
 	for b := range 256 {
-		r := rune(b)
+		at := b
 		if !(b >= '!' && b <= '~' || b >= '¡' && b <= '¬' || b >= '®') {
-			r = spare
+			at = spare
 			spare++
 		}
-		runes[b] = r
-		bytes[r] = byte(b)
+		bytes[at] = int16(b)
 	}
-	return runes, bytes
+	return bytes
 }
 
 // rawBytes gives the bytes that a vocabulary entry stands for. An entry with a
 // character outside the alphabet stands for its own UTF-8.
 func rawBytes(entry string) string {
-	var b strings.Builder
-	b.Grow(len(entry))
+	raw := make([]byte, 0, 32)
 	for _, r := range entry {
-		c, ok := runeToByte[r]
-		if !ok {
+		if r < 0 || r >= alphabetSize || runeToByte[r] < 0 {
 			return entry
 		}
-		b.WriteByte(c)
+		raw = append(raw, byte(runeToByte[r]))
 	}
-	return b.String()
+	return string(raw)
 }
