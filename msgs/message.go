@@ -8,7 +8,10 @@
 // is immutable for everybody: in process it travels as a pointer.
 package msgs
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Message is what a topic carries, and half of what a service does.
 type Message interface {
@@ -24,11 +27,11 @@ type Ptr[T any] interface {
 	Message
 }
 
-// Stamp converts a time to builtin_interfaces/Time. Times before 1970 or after
-// 2106, which the wire can't carry, become zero.
+// Stamp converts a time to builtin_interfaces/Time. Times before 1970, and after
+// January 2038 (the wire has 31 bits of seconds), become zero.
 func Stamp(t time.Time) Time {
 	s := t.Unix()
-	if t.IsZero() || s < 0 || s > 1<<31-1 {
+	if s < 0 || s > math.MaxInt32 {
 		return Time{}
 	}
 	return Time{Sec: int32(s), Nanosec: uint32(t.Nanosecond())}
@@ -40,13 +43,20 @@ func (t Time) Go() time.Time { return time.Unix(int64(t.Sec), int64(t.Nanosec)) 
 // IsZero reports whether the stamp was never set (ROS 2's "no time").
 func (t Time) IsZero() bool { return t == Time{} }
 
-// Span converts a duration to builtin_interfaces/Duration (floor seconds, as ROS 2 does).
+// Span converts a duration to builtin_interfaces/Duration (floor seconds, as ROS
+// 2 does). One beyond 68 years, which the wire can't carry, becomes the longest.
 func Span(d time.Duration) Duration {
 	sec := d / time.Second
 	rest := d % time.Second
 	if rest < 0 {
 		sec--
 		rest += time.Second
+	}
+	switch {
+	case sec > math.MaxInt32:
+		return Duration{Sec: math.MaxInt32, Nanosec: 999_999_999}
+	case sec < math.MinInt32:
+		return Duration{Sec: math.MinInt32}
 	}
 	return Duration{Sec: int32(sec), Nanosec: uint32(rest)}
 }
