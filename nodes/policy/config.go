@@ -1,0 +1,40 @@
+package policy
+
+import "time"
+
+// Config is the node's parameters.
+type Config struct {
+	// Policy is the kind: expert, replay, llavavla, …; it must be the manifest's.
+	Policy string `param:"policy" desc:"kind of policy: expert, replay, llavavla"`
+	// Checkpoint is the policy's folder or file; "" for a policy that ships with the program.
+	Checkpoint string `param:"checkpoint" desc:"folder or file of the policy; empty for a built-in one"`
+	// Calibration is the robot's calibration file; "" is the factory default.
+	Calibration string `param:"calibration" desc:"the robot's calibration file; empty for the factory default"`
+	// Instruction to start with; /instruction replaces it. "" waits.
+	Instruction string `param:"instruction" desc:"instruction to start with; empty waits for /instruction"`
+	// Mobile asks for the unified action space: the policy may drive the base.
+	Mobile bool `param:"mobile" desc:"unified action space: the policy may drive"`
+	// Schedule of chunks: auto, sync or async (see the arm node). auto is async
+	// when inference and image age together are shorter than a chunk.
+	Schedule string `param:"schedule" choice:"auto,sync,async" desc:"when steps are due"`
+	// Latency of inference in simulated time [s]; negative: as long as it really
+	// takes. Ignored on hardware.
+	Latency float64 `param:"latency_s" unit:"s" min:"-1" max:"60" desc:"simulated inference time; negative: measured"`
+	// MaxSkew between the image and the proprioception of one observation [s].
+	MaxSkew float64 `param:"max_skew_s" unit:"s" min:"0.001" max:"1" desc:"largest time between image and proprioception"`
+	// InferenceTimeout: an inference that takes longer is reported as a fault [s].
+	InferenceTimeout float64 `param:"inference_timeout_s" unit:"s" min:"0.1" max:"600" desc:"an inference that takes longer is a fault"`
+	// Retry is the pause after a refusal or an aborted goal [s].
+	Retry float64 `param:"retry_s" unit:"s" min:"0.01" max:"60" desc:"pause after a refusal"`
+}
+
+// DefaultConfig waits for an instruction.
+func DefaultConfig() Config {
+	return Config{
+		Policy: "expert", Schedule: "auto", Mobile: true, Latency: -1,
+		MaxSkew: 0.05, InferenceTimeout: 10, Retry: 0.5,
+	}
+}
+
+// heartbeatPeriod is the source's sign of life; the drivers' watchdog is 250 ms.
+const heartbeatPeriod = 50 * time.Millisecond
