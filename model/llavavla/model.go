@@ -1,0 +1,180 @@
+// Package llavavla is LLaVA-VLA: one composite image, the robot's state and an
+// instruction go through SigLIP, a projector and Qwen2, and come out as tokens
+// that mean motion. Model is the network, Policy makes it the robot's.
+//
+// # The network, in the paper's order
+//
+// The views are merged to one image; its crops are encoded and projected into
+// the word space (vision.go), laid out as a run of visual tokens (visual.go),
+// and put between the words of the prompt, which end with the proprioception
+// tokens (prompt.go). The language model (language.go, nn/layers) reads it all
+// once and then says the action, token by token (decode.go), or guesses many
+// and lets the model correct them (parallel.go), with the same result.
+package llavavla
+
+import (
+	"fmt"
+	"slices"
+
+	"cobot_vla/model/checkpoint"
+	"cobot_vla/model/nn"
+	"cobot_vla/model/nn/layers"
+)
+
+// Options of a Model.
+type Options struct {
+	// Positions it has room for, prompt and answer together. Default: what config.json allows.
+	Positions int
+	// Crops that are encoded in one image at most. Default 1.
+	Crops int
+	// Window is the most tokens that parallel decoding looks at together. Default 1: one at a time.
+	Window int
+}
+
+// Model is the network with its weights on a backend. One goroutine at a time may use it.
+type Model struct {
+	config  checkpoint.Config
+	options Options
+	b       nn.Backend
+
+	tower    *tower
+	newline  nn.Buf // [1, H]
+	language *layers.Decoder
+
+	answer, guess, words nn.Tokens
+	scores               map[*nn.Set]nn.Buf // [Window, set]
+
+	// head of the prompt whose keys and values are in the cache already.
+	head []int32
+}
+
+// Load puts a checkpoint onto a backend.
+func Load(b nn.Backend, c *checkpoint.Checkpoint, o Options) (*Model, error) {
+	return Build(b, c.Config, files{c.Weights}, o)
+}
+
+// Build makes a model of config from weights of any source.
+func Build(b nn.Backend, config checkpoint.Config, src Source, o Options) (*Model, error) {
+	if o.Positions == 0 {
+		o.Positions = config.Language.MaxPositions
+	}
+	o.Crops, o.Window = max(o.Crops, 1), max(o.Window, 1)
+	l := &loader{b: b, src: src}
+	m := &Model{
+		config: config, options: o, b: b,
+		tower:    newTower(l, config, o.Crops),
+		language: newDecoder(l, config.Language, o.Positions),
+		answer:   b.Tokens(o.Positions),
+		guess:    b.Tokens(o.Positions),
+		words:    b.Tokens(o.Positions),
+		scores:   map[*nn.Set]nn.Buf{},
+	}
+	if config.Image.MergeType == "spatial_unpad" {
+		m.newline = b.Buf(1, config.Language.Hidden)
+		b.Write(m.newline, l.vector("newline", config.Language.Hidden))
+	}
+	return m, l.result()
+}
+
+// Config of the checkpoint.
+func (m *Model) Config() checkpoint.Config { return m.config }
+
+// Image is what Encode made of an image: it stays on the backend, and the next Encode overwrites it.
+type Image struct {
+	visual  *Visual
+	encoded nn.Buf // [crops*patches, H]
+	resized nn.Buf // [ResizedHeight*ResizedWidth, H], when they are interpolated
+}
+
+// Encode runs the tower over the distinct crops of an image, pixels [n, 3, size, size].
+func (m *Model) Encode(pixels []float32, v *Visual) (Image, error) {
+	c := m.config.Vision
+	size := c.Channels * c.ImageSize * c.ImageSize
+	if v.Side != c.Grid() || len(pixels)%size != 0 || len(pixels)/size != slices.Max(v.Source)+1 {
+		return Image{}, fmt.Errorf("encode: %d pixel values for %d crops of %d in %d x %d patches", len(pixels), slices.Max(v.Source)+1, size, v.Side, v.Side)
+	}
+	if len(pixels)/size > m.options.Crops {
+		return Image{}, fmt.Errorf("encode: %d crops, the model has room for %d", len(pixels)/size, m.options.Crops)
+	}
+	image := Image{visual: v, encoded: m.tower.encode(pixels)}
+	if !v.Resized() {
+		return image, nil
+	}
+	// Larger images than a robot's composite: rare, and simplest on the host.
+	encoded := make([]float32, image.encoded.Rows*image.encoded.Cols)
+	if err := m.b.Read(encoded, image.encoded); err != nil {
+		return Image{}, err
+	}
+	image.resized = m.b.Buf(v.ResizedHeight*v.ResizedWidth, image.encoded.Cols)
+	m.b.Write(image.resized, v.interpolate(encoded, image.encoded.Cols))
+	return image, nil
+}
+
+// splice puts the visual tokens into dst [Tokens, H].
+func (m *Model) splice(dst nn.Buf, image Image) {
+	m.b.Gather(dst, image.encoded, image.visual.base)
+	if image.visual.Resized() {
+		m.b.Gather(dst, image.resized, image.visual.grid)
+	}
+	if image.visual.Newline {
+		m.b.Gather(dst, m.newline, image.visual.ends)
+	}
+}
+
+// Prompt is what the language model reads: words, the visual tokens, words.
+type Prompt struct {
+	Before, After []int32
+}
+
+// Prefill reads a prompt and forgets everything before it. It returns the
+// hidden state of the last position, before the final norm.
+func (m *Model) Prefill(p Prompt, image Image) (nn.Buf, error) {
+	return m.prefill(p, image, false)
+}
+
+// prefill keeps the last row of what the last block gives, or all of them.
+func (m *Model) prefill(p Prompt, image Image, all bool) (nn.Buf, error) {
+	visual := image.visual.Tokens()
+	n := len(p.Before) + visual + len(p.After)
+	if n+1 > m.options.Positions || len(p.After) == 0 {
+		return nn.Buf{}, fmt.Errorf("prefill: a prompt of %d + %d + %d tokens, the model has room for %d positions and needs one after the image", len(p.Before), visual, len(p.After), m.options.Positions)
+	}
+	// The system's words come first and never change: their keys and values are kept.
+	seen := len(m.head)
+	if !slices.Equal(m.head, p.Before) || m.language.Len() < seen {
+		seen = 0
+		m.head = append(m.head[:0], p.Before...)
+	}
+	m.language.Seek(seen)
+	n -= seen
+	x := m.language.X
+	m.embed(x, 0, p.Before[seen:])
+	m.splice(x.View(len(p.Before)-seen, visual), image)
+	m.embed(x, n-len(p.After), p.After)
+	keep := 1
+	if all {
+		keep = n
+	}
+	return m.language.Forward(n, keep), nil
+}
+
+// embed puts the vectors of words into x from row at.
+func (m *Model) embed(x nn.Buf, at int, ids []int32) {
+	if len(ids) == 0 {
+		return
+	}
+	m.b.Put(m.words, ids)
+	m.b.Embed(x.View(at, len(ids)), m.language.Table, m.words)
+}
+
+// Scores are the logits of rows of hidden states for the ids in set.
+func (m *Model) Scores(hidden nn.Buf, set *nn.Set) nn.Buf {
+	dst, ok := m.scores[set]
+	if !ok || dst.Rows < hidden.Rows {
+		dst = m.b.Buf(max(hidden.Rows, m.options.Window), set.Size())
+		m.scores[set] = dst
+	}
+	dst = dst.View(0, hidden.Rows)
+	m.b.Scores(dst, hidden, m.language.Norm, m.language.Head, set)
+	return dst
+}
