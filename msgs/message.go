@@ -5,7 +5,9 @@
 // A message type has one method, CDR, that walks its fields in declaration
 // order; encoding, decoding and sizing are the same walk in three modes, so a
 // field can't be written in one order and read in another. A published message
-// is immutable for everybody: in process it travels as a pointer.
+// is immutable for everybody: in process it travels as a pointer. Nodes name the
+// types they use; transports and the recorder see the Message interface, and ask
+// New and Definition where a type is known by its name alone.
 package msgs
 
 import (
