@@ -15,7 +15,8 @@ type Manifest struct {
 	Robot string `yaml:"robot"`
 	// Action is what it commands.
 	Action ActionSpec `yaml:"action"`
-	// Proprioception lists the state it reads, by name: joints and grippers, or base_linear, base_angular.
+	// Proprioception lists the state it reads, by name: joints and grippers, base_linear and
+	// base_angular, and a gripper's commanded width, e.g. left_gripper_command.
 	Proprioception []string `yaml:"proprioception,flow"`
 	// Cameras in the order of the composite, by calibration name.
 	Cameras []string `yaml:"cameras,flow"`
@@ -28,6 +29,10 @@ type Manifest struct {
 	Statistics string `yaml:"statistics"`
 	// ActionTokenTop is T in id = T - digit: the tokenizer's base vocabulary without added tokens (151643 for Qwen2).
 	ActionTokenTop uint32 `yaml:"action_token_top"`
+	// ActionBins is the number of bin edges over -1..1; 256, which is also what a file without it means.
+	ActionBins int `yaml:"action_bins,omitempty"`
+	// ActionEdges places them: uniform (a file without it means this) or norm, LLaVA-VLA's use_norm_bins.
+	ActionEdges string `yaml:"action_edges,omitempty"`
 	// Navigation is set when the policy can drive.
 	Navigation *NavigationSpec `yaml:"navigation,omitempty"`
 	// MaxObservationAge: a chunk whose observation is older on arrival is refused whole [s].
