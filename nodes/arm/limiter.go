@@ -61,14 +61,15 @@ func NewLimiter(axes []Axis, clearance Clearance, keepOut float64) *Limiter {
 	return l
 }
 
-// Set takes a measured pose as the command, at rest. An axis that rests outside
-// its range, as real arms do, gets its bound moved there: its commands may stay
-// or go inward, never outward.
-func (l *Limiter) Set(pose []float64) {
-	for i, a := range l.axes {
-		l.q[i], l.v[i] = pose[i], 0
-		l.lower[i] = math.Min(a.Lower, pose[i])
-		l.upper[i] = math.Max(a.Upper, pose[i])
+// Set takes a measured pose as the command of the axes from first on, at rest.
+// An axis that rests outside its range, as real arms do, gets its bound moved
+// there: its commands may stay or go inward, never outward.
+func (l *Limiter) Set(first int, pose []float64) {
+	for k, q := range pose {
+		i := first + k
+		l.q[i], l.v[i] = q, 0
+		l.lower[i] = math.Min(l.axes[i].Lower, q)
+		l.upper[i] = math.Max(l.axes[i].Upper, q)
 	}
 }
 

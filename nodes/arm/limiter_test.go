@@ -41,7 +41,7 @@ func TestLimiterKeepsEveryLimit(t *testing.T) {
 		keep := 0.02
 		clear := wall{2}
 		l := NewLimiter(axes, clear, keep)
-		l.Set(start)
+		l.Set(0, start)
 		pose, vel := append([]float64(nil), start...), make([]float64, 3)
 		gap := clear.limit - start[0] - start[1]
 		want, wantV := append([]float64(nil), start...), make([]float64, 3)
@@ -87,7 +87,7 @@ func TestLimiterKeepsEveryLimit(t *testing.T) {
 
 func TestLimiterFollowsARampWithoutLag(t *testing.T) {
 	l := NewLimiter(testAxes(), nil, 0)
-	l.Set([]float64{1, -1, 0.03})
+	l.Set(0, []float64{1, -1, 0.03})
 	want, v := []float64{1, -1, 0.03}, []float64{0.5, -0.3, 0.01}
 	for range 200 {
 		for i := range want {
@@ -104,7 +104,7 @@ func TestLimiterFollowsARampWithoutLag(t *testing.T) {
 
 func TestLimiterReachesAndStops(t *testing.T) {
 	l := NewLimiter(testAxes(), nil, 0)
-	l.Set([]float64{0, 0, 0})
+	l.Set(0, []float64{0, 0, 0})
 	want, v := []float64{2, -2, 0.05}, make([]float64, 3)
 	steps := 0
 	for ; steps < 1000; steps++ {
@@ -125,7 +125,7 @@ func TestLimiterReachesAndStops(t *testing.T) {
 
 func TestLimiterCountsClamps(t *testing.T) {
 	l := NewLimiter(testAxes(), nil, 0)
-	l.Set([]float64{1, -1, 0.03})
+	l.Set(0, []float64{1, -1, 0.03})
 	l.Step(dt, []float64{9, -1, 0.03}, make([]float64, 3), 100)
 	if l.Clamps["joint2 position"] != 1 || !strings.Contains(l.LastClamp(), "joint2 command 9 rad beyond limit 3.13 rad (clamped)") {
 		t.Errorf("clamps %v, last %q", l.Clamps, l.LastClamp())
