@@ -48,10 +48,10 @@ const virtualQueue = 4096
 // A frame sent from within a callback, or while another goroutine is delivering,
 // waits its turn behind the frame on the wire, so that all listeners see one order.
 type VirtualBus struct {
-	name string
+	name  string
+	heard listeners
 
 	mu         sync.Mutex
-	listeners  []*listener // replaced, never changed: deliveries walk a snapshot
 	queue      []packet
 	next       int // queue[next:] wait, queue[:next] are delivered
 	delivering bool
@@ -74,29 +74,6 @@ type Counters struct {
 type packet struct {
 	from  *endpoint
 	frame Frame
-}
-
-// listener is one Listen or Tap. Its lock is held while fn runs, so that cancel
-// can wait for it.
-type listener struct {
-	owner *endpoint // nil for a tap
-	mu    sync.Mutex
-	gone  bool
-	fn    func(Frame)
-}
-
-func (l *listener) call(f Frame) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !l.gone {
-		l.fn(f)
-	}
-}
-
-func (l *listener) stop() {
-	l.mu.Lock()
-	l.gone = true
-	l.mu.Unlock()
 }
 
 // SetState makes the controller report s. On BusOff and Down nothing is carried
@@ -145,35 +122,7 @@ func (b *VirtualBus) Counters() Counters {
 }
 
 // Tap calls fn for every frame on the wire, whoever sends it, until cancel returns.
-func (b *VirtualBus) Tap(fn func(Frame)) (cancel func()) { return b.listen(nil, fn) }
-
-func (b *VirtualBus) listen(owner *endpoint, fn func(Frame)) (cancel func()) {
-	l := &listener{owner: owner, fn: fn}
-	b.mu.Lock()
-	b.listeners = append(b.listeners[:len(b.listeners):len(b.listeners)], l)
-	b.mu.Unlock()
-	return func() {
-		b.remove(func(other *listener) bool { return other == l })
-		l.stop()
-	}
-}
-
-// remove detaches listeners; those that a running delivery still holds are
-// stopped by their owner.
-func (b *VirtualBus) remove(match func(*listener) bool) (removed []*listener) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var kept []*listener
-	for _, l := range b.listeners {
-		if match(l) {
-			removed = append(removed, l)
-		} else {
-			kept = append(kept, l)
-		}
-	}
-	b.listeners = kept
-	return removed
-}
+func (b *VirtualBus) Tap(fn func(Frame)) (cancel func()) { return b.heard.add(nil, fn) }
 
 func (b *VirtualBus) send(from *endpoint, f Frame) error {
 	b.mu.Lock()
@@ -235,7 +184,7 @@ func (b *VirtualBus) deliver() {
 	for b.next < len(b.queue) {
 		p := b.queue[b.next]
 		b.next++
-		b.hand(p, b.listeners)
+		b.hand(p)
 	}
 	b.compact()
 }
@@ -246,10 +195,10 @@ func (b *VirtualBus) compact() {
 	b.next = 0
 }
 
-func (b *VirtualBus) hand(p packet, listeners []*listener) {
+func (b *VirtualBus) hand(p packet) {
 	b.mu.Unlock()
 	defer b.mu.Lock()
-	for _, l := range listeners {
+	for _, l := range b.heard.snapshot() {
 		if l.owner == nil || l.owner != p.from {
 			l.call(p.frame)
 		}
@@ -272,7 +221,7 @@ func (e *endpoint) Listen(fn func(Frame)) (cancel func()) {
 	if closed {
 		return func() {}
 	}
-	return e.bus.listen(e, fn)
+	return e.bus.heard.add(e, fn)
 }
 
 func (e *endpoint) State() State {
@@ -288,8 +237,6 @@ func (e *endpoint) Close() error {
 	e.bus.mu.Lock()
 	e.closed = true
 	e.bus.mu.Unlock()
-	for _, l := range e.bus.remove(func(l *listener) bool { return l.owner == e }) {
-		l.stop()
-	}
+	e.bus.heard.stop(func(l *listener) bool { return l.owner == e })
 	return nil
 }
