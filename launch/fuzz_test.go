@@ -77,7 +77,9 @@ func FuzzTemplate(f *testing.F) {
 		if err != nil {
 			return
 		}
-		tpl.describe()
+		if tpl.check() == nil {
+			tpl.describe()
+		}
 		if !strings.ContainsAny(s, `\$`) {
 			if text, ok := tpl.literal(); !ok || text != s {
 				t.Errorf("%q became %q", s, text)

@@ -160,3 +160,61 @@ func badCase(t *testing.T, title, text string) error {
 	}
 	return err
 }
+
+func TestShowArguments(t *testing.T) {
+	text := `
+launch:
+  - arg: {name: required, description: "What it is for."}
+  - arg: {name: plain, default: abc}
+  - arg: {name: composed, default: "$(env HOME)/$(var plain '')/$(find-pkg-share demo)"}
+  - arg: {name: empty, default: "", description: With choices, choice: [{value: ""}, {value: "it's"}]}
+  - arg: {name: chosen, choice: [{value: a}, {value: b}]}
+  - arg: {name: "logic", default: "$(and $(not $(var plain)) true)"}
+  - group:
+      if: $(var logic)
+      children:
+        - arg: {name: only_sometimes, default: "1"}
+  - include: {file: "$(find-pkg-share demo)/launch/inner.launch.yaml"}
+  - group:
+      - reset: {}
+      - arg: {name: hidden}
+  - arg: {name: plain, default: again}
+  - group:
+      forwarding: false
+      children:
+        - arg: {name: not_from_outside, default: x}
+`
+	files := overlay{mapped{"/t", os.DirFS("testdata/good")}, "/t/x.launch.yaml", text}
+	f, err := Load(Config{Env: []string{"AMENT_PREFIX_PATH=/t/install"}, Files: files}, "/t/x.launch.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	if err := f.ShowArguments(&b); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "testdata/arguments.golden", b.String())
+}
+
+func TestShowArgumentsOfNone(t *testing.T) {
+	f, err := newLoader(Config{}).parse("/x.launch.yaml", []byte("launch: []"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	if err := f.ShowArguments(&b); err != nil || b.String() != "Arguments (pass arguments as '<name>:=<value>'):\n\n  No arguments.\n" {
+		t.Error(err, b.String())
+	}
+}
+
+func TestParseArguments(t *testing.T) {
+	args, err := ParseArguments([]string{"a:=1", "b:=x:=y", "a:=2"})
+	if err != nil || len(args) != 2 || args["a"] != "2" || args["b"] != "x:=y" {
+		t.Error(args, err)
+	}
+	for _, bad := range []string{"a", "a=1", ":=1", "a:="} {
+		if _, err := ParseArguments([]string{bad}); !errors.Is(err, ErrArgument) {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
