@@ -59,8 +59,12 @@ func (c *Checkpoint) Head() (Tensor, error) {
 	return c.Tensor("head.weight", rows, hidden)
 }
 
+// checkedRows of a tied head are compared with the embedding's, spread over all
+// of them: enough to find another matrix, few enough not to read 270 MB.
+const checkedRows = 1024
+
 // checkHead looks whether a head that config.json calls tied, and that is in
-// the file all the same, is the embedding: at 256 rows spread over all of them.
+// the file all the same, is the embedding.
 func (c *Checkpoint) checkHead() error {
 	if !c.Config.Language.Tied || !c.Has("head.weight") {
 		return nil
@@ -78,8 +82,8 @@ func (c *Checkpoint) checkHead() error {
 		return nil
 	}
 	row := len(head.Data) / rows
-	for i := range min(rows, 256) {
-		at := i * (rows / min(rows, 256)) * row
+	for i := range min(rows, checkedRows) {
+		at := i * (rows / min(rows, checkedRows)) * row
 		if !bytes.Equal(head.Data[at:at+row], embed.Data[at:at+row]) {
 			return fmt.Errorf("%s: %s differs from the embedding in row %d, but config.json says tie_word_embeddings: one of the two is wrong", head.File, c.Scheme().Name("head.weight"), at/row)
 		}

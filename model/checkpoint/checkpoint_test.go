@@ -96,3 +96,10 @@ func floats(t *testing.T, c *Checkpoint, name string) []float32 {
 	}
 	return v
 }
+
+func compare(t *testing.T, want, got any) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}

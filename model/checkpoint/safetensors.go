@@ -109,9 +109,9 @@ func expected(shape []int) string {
 
 // entry is a tensor as the header describes it.
 type entry struct {
-	DType   DType     `json:"dtype"`
-	Shape   []uint64  `json:"shape"`
-	Offsets [2]uint64 `json:"data_offsets"`
+	DType   DType    `json:"dtype"`
+	Shape   []uint64 `json:"shape"`
+	Offsets []uint64 `json:"data_offsets"`
 }
 
 // parseFile reads the header of a whole file in memory. It allocates in
@@ -195,7 +195,7 @@ func (f *File) parseHeader(header, body []byte, spans map[string][2]uint64) erro
 		}
 		f.tensors[name] = t
 		f.order = append(f.order, name)
-		spans[name] = e.Offsets
+		spans[name] = [2]uint64(e.Offsets)
 	}
 	if _, err := dec.Token(); err != nil {
 		return fail("%v", err)
@@ -220,6 +220,9 @@ func (f *File) place(name string, e entry, body []byte) (Tensor, error) {
 			return Tensor{}, fmt.Errorf("%s: %w: tensor %s has the impossible shape %v", f.path, ErrHeader, name, e.Shape)
 		}
 		shape[i], want = int(d), product
+	}
+	if len(e.Offsets) != 2 {
+		return Tensor{}, fmt.Errorf("%s: %w: tensor %s has %d data_offsets, expected 2", f.path, ErrHeader, name, len(e.Offsets))
 	}
 	begin, end := e.Offsets[0], e.Offsets[1]
 	if begin > end || end-begin != want {
