@@ -83,21 +83,46 @@ func (w *World) render(name string, width, height int) ([]byte, time.Duration, e
 	if err != nil {
 		return nil, 0, err
 	}
+	limit := w.cfg.Render
+	twice := name == FilmCamera && 2*width <= limit.MaxWidth && 2*height <= limit.MaxHeight
+	if twice {
+		l = l.scaled(2)
+	}
+	shadows := limit.Shadows == AllShadows || limit.Shadows == FilmShadows && name == FilmCamera
 	w.view.mu.Lock()
 	defer w.view.mu.Unlock()
-	if err := w.view.start(func() error { return w.engine.openView(w.cfg.Render.Shadows) }); err != nil {
+	if err := w.view.start(w.engine.openView); err != nil {
 		return nil, 0, err
 	}
 	w.mu.Lock()
 	id, taken := w.engine.index(cameraKind, name), w.time()
-	w.view.do(func() { w.engine.capture(id, l) })
+	w.view.do(func() { w.engine.capture(id, l, shadows) })
 	w.mu.Unlock()
-	rgb := make([]byte, width*height*3)
-	w.view.do(func() { err = w.engine.draw(width, height, rgb) })
+	rgb := make([]byte, l.width*l.height*3)
+	w.view.do(func() { err = w.engine.draw(l.width, l.height, rgb) })
 	if err != nil {
 		return nil, 0, err
 	}
+	if twice {
+		rgb = halved(rgb, width, height)
+	}
 	return rgb, taken, nil
+}
+
+// halved averages each 2x2 pixels of a picture of twice width and height.
+func halved(rgb []byte, width, height int) []byte {
+	out := make([]byte, width*height*3)
+	row := 2 * width * 3
+	for y := range height {
+		for x := range width {
+			for c := range 3 {
+				i := 2*y*row + 6*x + c
+				sum := int(rgb[i]) + int(rgb[i+3]) + int(rgb[i+row]) + int(rgb[i+row+3])
+				out[(y*width+x)*3+c] = byte((sum + 2) / 4)
+			}
+		}
+	}
+	return out
 }
 
 // lens is a camera's intrinsics at a size.
@@ -111,12 +136,19 @@ func (w *World) lens(name string, width, height int) (lens, error) {
 		return lens{}, err
 	}
 	// The vertical field of view stays; pixels stay square; what is wider shows more at the sides.
-	scale := float64(height) / float64(full.height)
-	return lens{
-		width: width, height: height, f: full.f * scale,
-		cx: (float64(width)-1)/2 + (full.cx-(float64(full.width)-1)/2)*scale,
-		cy: (full.cy+0.5)*scale - 0.5,
-	}, nil
+	l := full.scaled(float64(height) / float64(full.height))
+	l.cx += (float64(width) - float64(l.width)) / 2
+	l.width, l.height = width, height
+	return l, nil
+}
+
+// scaled is the same lens with more pixels, or fewer.
+func (l lens) scaled(by float64) lens {
+	middle := (float64(l.width) - 1) / 2
+	scaled := lens{width: int(math.Round(float64(l.width) * by)), height: int(math.Round(float64(l.height) * by)), f: l.f * by}
+	scaled.cx = (float64(scaled.width)-1)/2 + (l.cx-middle)*by
+	scaled.cy = (l.cy+0.5)*by - 0.5
+	return scaled
 }
 
 // calibrated is a camera's lens at its calibrated size.

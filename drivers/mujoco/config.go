@@ -47,19 +47,31 @@ type Render struct {
 	// MaxWidth and MaxHeight bound what Render may be asked for [px]. Default
 	// 1280x960; memory, and a little time, grow with it.
 	MaxWidth, MaxHeight int
-	// Samples a pixel for smooth edges: 0, 2, 4 or 8. Default 4; on a software
-	// renderer 0 takes a third off the time.
+	// Samples a pixel for smooth edges: 0, 2, 4 or 8. Default 0; 4 doubles the
+	// time of a software renderer. The film camera needs none: its pictures are
+	// drawn at twice their size and averaged, where MaxWidth and MaxHeight allow it.
 	Samples int
-	// Shadows of the lamp. Default off: they more than double the time of a software renderer.
-	Shadows bool
+	// Shadows of the lamp. Default NoShadows: they double the time of a software
+	// renderer. FilmShadows are what a film should have.
+	Shadows Shadows
 }
+
+// Shadows says which pictures have the lamp's shadows.
+type Shadows uint8
+
+// Shadows in no picture, in the film camera's, or in all.
+const (
+	NoShadows Shadows = iota
+	FilmShadows
+	AllShadows
+)
 
 // Size of a picture [px].
 type Size struct{ Width, Height int }
 
 // DefaultConfig returns a Config of a robot in a scene.
 func DefaultConfig(robot calibration.Robot, s scene.Scene) Config {
-	return Config{Robot: robot, Scene: s, Render: Render{Samples: 4}}
+	return Config{Robot: robot, Scene: s}
 }
 
 // filled puts defaults where the Config is silent, and refuses what can't be built.

@@ -23,8 +23,8 @@ type engine interface {
 	inertia(dof int) float64
 	// openView makes the renderer, capture notes what a camera sees, draw
 	// makes it a picture. All three and closeView are called on one thread; capture reads the state.
-	openView(shadows bool) error
-	capture(camera int, lens lens)
+	openView() error
+	capture(camera int, lens lens, shadows bool)
 	draw(width, height int, rgb []byte) error
 	closeView()
 	// close frees everything but the view.

@@ -142,25 +142,25 @@ func (e *native) inertia(dof int) float64 {
 	return float64(unsafe.Slice(e.d.qM, int(e.m.nM))[e.diagonal[dof]])
 }
 
-func (e *native) openView(shadows bool) error {
+func (e *native) openView() error {
 	problem := (*C.char)(C.calloc(1, 300))
 	defer C.free(unsafe.Pointer(problem))
-	on := C.int(0)
-	if shadows {
-		on = 1
-	}
-	e.view = C.view_open(e.m, on, problem, 300)
+	e.view = C.view_open(e.m, problem, 300)
 	if e.view == nil {
 		return fmt.Errorf("mujoco: can't render: %s", C.GoString(problem))
 	}
 	return nil
 }
 
-func (e *native) capture(camera int, l lens) {
+func (e *native) capture(camera int, l lens, shadows bool) {
+	on := C.int(0)
+	if shadows {
+		on = 1
+	}
 	center := ((float64(l.width)-1)/2 - l.cx) / l.f
 	top := (l.cy + 0.5) / l.f
 	bottom := -(float64(l.height) - 0.5 - l.cy) / l.f
-	C.view_capture(e.view, e.m, e.d, C.int(camera), C.double(center), C.double(bottom), C.double(top))
+	C.view_capture(e.view, e.m, e.d, C.int(camera), on, C.double(center), C.double(bottom), C.double(top))
 }
 
 func (e *native) draw(width, height int, rgb []byte) error {

@@ -11,7 +11,8 @@ import (
 var (
 	dark   = [3]float64{0.16, 0.17, 0.19}
 	grey   = [3]float64{0.45, 0.47, 0.50}
-	silver = [3]float64{0.72, 0.74, 0.77}
+	silver = [3]float64{0.66, 0.68, 0.71}
+	steel  = [3]float64{0.52, 0.54, 0.57}
 	white  = [3]float64{0.90, 0.91, 0.93}
 	accent = [3]float64{0.93, 0.42, 0.10}
 	rubber = [3]float64{0.12, 0.12, 0.13}
@@ -96,7 +97,7 @@ func (b *builder) chassis(base *element) {
 	base.shape("box", []float64{0.03, chassisWidth/2 - 0.03, body - 0.01}, [3]float64{chassisLength/2 - 0.03, 0, chassisClearance + body}, grey, "plastic")
 	base.shape("box", []float64{0.03, chassisWidth/2 - 0.03, body - 0.01}, [3]float64{-chassisLength/2 + 0.03, 0, chassisClearance + body}, grey, "plastic")
 	base.shape("box", []float64{0.004, 0.16, 0.010}, [3]float64{chassisLength/2 + 0.001, 0, 0.12}, white, "plastic")
-	base.shape("box", []float64{chassisLength/2 - 0.05, chassisWidth/2 - 0.04, 0.004}, [3]float64{0, 0, top + 0.004}, silver, "metal")
+	base.shape("box", []float64{chassisLength/2 - 0.05, chassisWidth/2 - 0.04, 0.004}, [3]float64{0, 0, top + 0.004}, steel, "matte")
 	// The casters carry and do not steer: balls without friction.
 	const radius = 0.03
 	for _, x := range []float64{casterFront, casterRear} {
@@ -152,7 +153,7 @@ func (b *builder) frame(base *element) {
 	// The deck, from the cabinet to just before the arms.
 	back, front := -0.26, forward+0.07
 	base.hull("box", 0, roomBit|arms, nums("size", (front-back)/2, half+0.07, 0.015), nums("pos", (front+back)/2, 0, deck-0.015))
-	base.shape("box", []float64{(front - back) / 2, half + 0.07, 0.015}, [3]float64{(front + back) / 2, 0, deck - 0.015}, silver, "metal")
+	base.shape("box", []float64{(front - back) / 2, half + 0.07, 0.015}, [3]float64{(front + back) / 2, 0, deck - 0.015}, steel, "matte")
 	for _, y := range []float64{-half, half} {
 		base.bar("capsule", [3]float64{0.12, 0.18 * y / half, deck - 0.20}, [3]float64{forward, y, deck - 0.03}, 0.014, silver, "metal")
 	}
@@ -171,6 +172,9 @@ func (b *builder) camera(parent *element, cam calibration.Camera) {
 	look := multiply(q, [4]float64{0.5, 0.5, -0.5, -0.5})
 	parent.add("camera", text("name", cam.Name), vec("pos", cam.Mount.XYZ), quat("quat", look),
 		number("fovy", degrees(2*math.Atan(float64(cam.Height)/2/cam.FY))))
+	if cam.Parent != scene.BaseLink { // the bracket, from the flange
+		parent.bar("capsule", [3]float64{0, 0, 0.004}, cam.Mount.XYZ, 0.006, grey, "matte")
+	}
 	// A RealSense's housing (90 x 25 x 25 mm), behind its own lens.
 	housing := parent.body(cam.Name+"_camera", cam.Mount.XYZ, q)
 	housing.shape("box", []float64{0.011, 0.045, 0.0125}, [3]float64{-0.016, 0, 0}, silver, "metal")

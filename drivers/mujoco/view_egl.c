@@ -1,4 +1,4 @@
-//go:build mujoco
+//go:build mujoco && cgo
 
 #include "view_egl.h"
 
@@ -67,7 +67,7 @@ static int open_context(view* v, char* problem, int size) {
   return 0;
 }
 
-view* view_open(const mjModel* m, int shadows, char* problem, int size) {
+view* view_open(const mjModel* m, char* problem, int size) {
   view* v = calloc(1, sizeof(view));
   if (!v) {
     snprintf(problem, size, "no memory for a renderer");
@@ -80,7 +80,6 @@ view* view_open(const mjModel* m, int shadows, char* problem, int size) {
   mjv_defaultScene(&v->scene);
   mjv_makeScene(m, &v->scene, 1000);
   mjv_defaultOption(&v->option);
-  v->scene.flags[mjRND_SHADOW] = shadows ? 1 : 0;
   v->scene.flags[mjRND_REFLECTION] = 0;
   v->scene.flags[mjRND_SKYBOX] = 1;
   mjr_defaultContext(&v->render);
@@ -94,12 +93,20 @@ view* view_open(const mjModel* m, int shadows, char* problem, int size) {
   return v;
 }
 
-void view_capture(view* v, const mjModel* m, mjData* d, int camera, double center, double bottom, double top) {
+void view_capture(view* v, const mjModel* m, mjData* d, int camera, int shadows, double center, double bottom, double top) {
   mjvCamera cam;
   mjv_defaultCamera(&cam);
   cam.type = mjCAMERA_FIXED;
   cam.fixedcamid = camera;
+  // MuJoCo puts the headlight where the scene's camera was before: move it first, or pictures depend on the one before.
+  mjv_updateCamera(m, d, &cam, &v->scene);
   mjv_updateScene(m, d, &v->option, NULL, &cam, mjCAT_ALL, &v->scene);
+  // A lamp with shadows is drawn in a pass of its own and comes out brighter: dim it to the same picture.
+  v->scene.flags[mjRND_SHADOW] = shadows ? 1 : 0;
+  for (int i = 0; shadows && i < v->scene.nlight; i++) {
+    if (!v->scene.lights[i].castshadow) continue;
+    for (int k = 0; k < 3; k++) v->scene.lights[i].diffuse[k] *= 0.62f;
+  }
   for (int eye = 0; eye < 2; eye++) {
     mjvGLCamera* c = v->scene.camera + eye;
     c->frustum_center = (float)(center * c->frustum_near);

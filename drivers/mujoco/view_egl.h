@@ -8,10 +8,10 @@
 typedef struct view view;
 
 // view_open returns NULL and writes why into problem (of size bytes) when it fails.
-view* view_open(const mjModel* m, int shadows, char* problem, int size);
+view* view_open(const mjModel* m, char* problem, int size);
 
 // view_capture notes what a fixed camera sees now. The frustum's edges are at distance 1.
-void view_capture(view* v, const mjModel* m, mjData* d, int camera, double center, double bottom, double top);
+void view_capture(view* v, const mjModel* m, mjData* d, int camera, int shadows, double center, double bottom, double top);
 
 // view_draw renders what was captured; rgb has width*height*3 bytes, top row first. It returns 0, or OpenGL's error.
 int view_draw(view* v, int width, int height, unsigned char* rgb);

@@ -29,7 +29,7 @@ func room(task string, seed uint64) Scene {
 			Height: tableHeight, Color: [3]float64{0.72, 0.54, 0.36},
 		}},
 		Look: DefaultLook(),
-		Film: Film{Eye: [3]float64{0.55, -3.05, 1.75}, Target: [3]float64{0.85, 0, 0.68}, FovY: 42 * degree},
+		Film: Film{Eye: [3]float64{0.72, -3.10, 1.70}, Target: [3]float64{0.84, 0, 0.63}, FovY: 41 * degree},
 	}
 }
 
