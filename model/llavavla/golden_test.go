@@ -7,6 +7,8 @@ import (
 
 	"cobot_vla/model/checkpoint"
 	"cobot_vla/model/nn"
+	"cobot_vla/model/nn/cpu"
+	"cobot_vla/model/nn/cpu/kernels"
 	"cobot_vla/model/nn/ref"
 )
 
@@ -51,4 +53,36 @@ func TestGoldenReference(t *testing.T) {
 			})
 		}
 	}
+}
+
+func openCPU(t testing.TB, c cpu.Config) *cpu.Backend {
+	t.Helper()
+	b, err := cpu.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.Close() })
+	return b
+}
+
+func TestGoldenCPU(t *testing.T) {
+	for _, k := range kernels.Available() {
+		for _, model := range []string{"tiny", "odd"} {
+			for _, layout := range []string{"hf", "lmms"} {
+				t.Run(k.Name+"/"+model+"/"+layout, func(t *testing.T) {
+					b := openCPU(t, cpu.Config{Precision: cpu.F32, Kernels: k.Name})
+					testGolden(t, b, filepath.Join(goldenDir, model), layout, 0)
+				})
+			}
+		}
+	}
+}
+
+// TestGoldenLong is the real geometry: 1545 and 7344 positions, 13 crops, interpolated, with and without penalty.
+func TestGoldenLong(t *testing.T) {
+	if kernels.Available()[0].Name == "go" {
+		t.Skip("portable kernels take minutes for 7344 positions; the short models run on them")
+	}
+	const tokenizerLength = 600
+	testGolden(t, openCPU(t, cpu.Config{Precision: cpu.F32}), "testdata/long", "lmms", tokenizerLength)
 }

@@ -216,16 +216,16 @@ func (b *Backend) Pick(dst, history nn.Tokens, scores nn.Buf, set *nn.Set, penal
 		}
 		best, bestScore := -1, float32(0)
 		for c, s := range row(scores, r) {
+			if s != s {
+				b.fail(fmt.Errorf("pick: row %d of the scores holds what is no number", r))
+				return
+			}
 			if penalised[c] {
 				s = nn.Penalise(s, penalty)
 			}
 			if best < 0 || s > bestScore {
 				best, bestScore = c, s
 			}
-		}
-		if bestScore != bestScore {
-			b.fail(fmt.Errorf("pick: the scores of row %d are not numbers", r))
-			return
 		}
 		// history may be dst: what is appended lies behind what is read.
 		d.ids = append(d.ids, set.At(best))

@@ -1,0 +1,38 @@
+// exp on 16 numbers: x = n ln 2 + r with |r| <= ln 2 / 2, e^r by the polynomial
+// of Cephes' expf (1 ulp), times 2^n by VSCALEFPS, which gives 0 and infinity
+// where they belong. x is clamped to [-110, 90], as 0 and infinity begin
+// inside; what is no number stays none.
+
+// EXPCONSTANTS fills Z19 … Z31.
+#define EXPCONSTANTS \
+	VBROADCASTSS ·expTable+0(SB), Z31  \ // log2 e
+	VBROADCASTSS ·expTable+4(SB), Z30  \ // ln 2, high part
+	VBROADCASTSS ·expTable+8(SB), Z29  \ // ln 2, low part
+	VBROADCASTSS ·expTable+12(SB), Z28 \ // the polynomial, highest power first
+	VBROADCASTSS ·expTable+16(SB), Z27 \
+	VBROADCASTSS ·expTable+20(SB), Z26 \
+	VBROADCASTSS ·expTable+24(SB), Z25 \
+	VBROADCASTSS ·expTable+28(SB), Z24 \
+	VBROADCASTSS ·expTable+32(SB), Z23 \
+	VBROADCASTSS ·expTable+36(SB), Z22 \ // 1
+	VBROADCASTSS ·expTable+40(SB), Z21 \ // lowest
+	VBROADCASTSS ·expTable+44(SB), Z20   // highest
+
+// EXP(x, n, p): p = exp(x); x and n are overwritten.
+#define EXP(x, n, p) \
+	VMAXPS       x, Z21, x \
+	VMINPS       x, Z20, x \
+	VMULPS       x, Z31, n \
+	VRNDSCALEPS  $8, n, n  \ // to the nearest integer
+	VFNMADD231PS Z30, n, x \
+	VFNMADD231PS Z29, n, x \ // x is r now
+	VMOVAPS      Z28, p    \
+	VFMADD213PS  Z27, x, p \
+	VFMADD213PS  Z26, x, p \
+	VFMADD213PS  Z25, x, p \
+	VFMADD213PS  Z24, x, p \
+	VFMADD213PS  Z23, x, p \
+	VMULPS       x, p, p   \
+	VFMADD213PS  x, x, p   \ // p x² + x
+	VADDPS       Z22, p, p \
+	VSCALEFPS    n, p, p

@@ -1,0 +1,252 @@
+#include "textflag.h"
+#include "exp_avx512_amd64.h"
+
+// Softmax and activations, AVX-512F.
+
+// MASK: the activations walk over x in steps of 16, SI, BX being what is left: K1 for the next vector.
+#define MASK \
+	MOVL   $0xffff, AX \
+	CMPQ   BX, $16     \
+	JGE    whole       \
+	MOVQ   BX, CX      \
+	MOVL   $1, AX      \
+	SHLL   CX, AX      \
+	DECL   AX          \
+whole:                 \
+	KMOVW  AX, K1
+
+// func softmaxAVX512(dst, x *float32, panels int, scale float32) float32
+TEXT ·softmaxAVX512(SB), NOSPLIT, $0-36
+	MOVQ         dst+0(FP), R8
+	MOVQ         x+8(FP), SI
+	MOVQ         panels+16(FP), CX
+	MOVQ         SI, DI
+	MOVQ         CX, DX
+	VMOVUPS      (SI), Z0
+highest:
+	VMAXPS       (DI), Z0, Z0
+	VMAXPS       64(DI), Z0, Z0
+	ADDQ         $1536, DI      // the same row of the next tile
+	DECQ         DX
+	JNZ          highest
+	VEXTRACTF64X4 $1, Z0, Y1
+	VMAXPS       Y1, Y0, Y0
+	VEXTRACTF128 $1, Y0, X1
+	VMAXPS       X1, X0, X0
+	VPERMILPD    $1, X0, X1
+	VMAXPS       X1, X0, X0
+	VPSRLQ       $32, X0, X1
+	VMAXPS       X1, X0, X0
+	VBROADCASTSS X0, Z5
+	VBROADCASTSS scale+24(FP), Z6
+	EXPCONSTANTS
+	VPXORQ       Z0, Z0, Z0
+loop:
+	VMOVUPS      (SI), Z1
+	VSUBPS       Z5, Z1, Z1
+	VMULPS       Z6, Z1, Z1
+	EXP(Z1, Z2, Z3)
+	VMOVUPS      Z3, (R8)
+	VADDPS       Z3, Z0, Z0
+	VMOVUPS      64(SI), Z1
+	VSUBPS       Z5, Z1, Z1
+	VMULPS       Z6, Z1, Z1
+	EXP(Z1, Z2, Z3)
+	VMOVUPS      Z3, 64(R8)
+	VADDPS       Z3, Z0, Z0
+	ADDQ         $1536, SI
+	ADDQ         $128, R8
+	DECQ         CX
+	JNZ          loop
+	VEXTRACTF64X4 $1, Z0, Y1
+	VADDPS       Y1, Y0, Y0
+	VEXTRACTF128 $1, Y0, X1
+	VADDPS       X1, X0, X0
+	VPERMILPD    $1, X0, X1
+	VADDPS       X1, X0, X0
+	VPSRLQ       $32, X0, X1
+	VADDPS       X1, X0, X0
+	VMOVSS       X0, ret+32(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxBF16AVX512(dst *uint16, x *float32, panels int, scale float32) float32
+TEXT ·softmaxBF16AVX512(SB), NOSPLIT, $0-36
+	MOVQ         dst+0(FP), R8
+	MOVQ         x+8(FP), SI
+	MOVQ         panels+16(FP), CX
+	MOVQ         SI, DI
+	MOVQ         CX, DX
+	VMOVUPS      (SI), Z0
+highest:
+	VMAXPS       (DI), Z0, Z0
+	VMAXPS       64(DI), Z0, Z0
+	ADDQ         $1536, DI      // the same row of the next tile
+	DECQ         DX
+	JNZ          highest
+	VEXTRACTF64X4 $1, Z0, Y1
+	VMAXPS       Y1, Y0, Y0
+	VEXTRACTF128 $1, Y0, X1
+	VMAXPS       X1, X0, X0
+	VPERMILPD    $1, X0, X1
+	VMAXPS       X1, X0, X0
+	VPSRLQ       $32, X0, X1
+	VMAXPS       X1, X0, X0
+	VBROADCASTSS X0, Z5
+	VBROADCASTSS scale+24(FP), Z6
+	EXPCONSTANTS
+	MOVL         $1, AX
+	VPBROADCASTD AX, Z8
+	MOVL         $0x7fff, AX
+	VPBROADCASTD AX, Z9
+	VPXORQ       Z0, Z0, Z0
+loop:
+	VMOVUPS      (SI), Z1
+	VSUBPS       Z5, Z1, Z1
+	VMULPS       Z6, Z1, Z1
+	EXP(Z1, Z2, Z3)
+	VPSRLD       $16, Z3, Z4    // round to bf16, ties to even
+	VPANDD       Z8, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPADDD       Z9, Z3, Z3
+	VPSRLD       $16, Z3, Z3
+	VPMOVDW      Z3, (R8)
+	VPSLLD       $16, Z3, Z3
+	VADDPS       Z3, Z0, Z0
+	VMOVUPS      64(SI), Z1
+	VSUBPS       Z5, Z1, Z1
+	VMULPS       Z6, Z1, Z1
+	EXP(Z1, Z2, Z3)
+	VPSRLD       $16, Z3, Z4
+	VPANDD       Z8, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPADDD       Z9, Z3, Z3
+	VPSRLD       $16, Z3, Z3
+	VPMOVDW      Z3, 32(R8)
+	VPSLLD       $16, Z3, Z3
+	VADDPS       Z3, Z0, Z0
+	ADDQ         $1536, SI
+	ADDQ         $64, R8
+	DECQ         CX
+	JNZ          loop
+	VEXTRACTF64X4 $1, Z0, Y1
+	VADDPS       Y1, Y0, Y0
+	VEXTRACTF128 $1, Y0, X1
+	VADDPS       X1, X0, X0
+	VPERMILPD    $1, X0, X1
+	VADDPS       X1, X0, X0
+	VPSRLQ       $32, X0, X1
+	VADDPS       X1, X0, X0
+	VMOVSS       X0, ret+32(FP)
+	VZEROUPPER
+	RET
+
+// func siluAVX512(x *float32, n int)
+TEXT ·siluAVX512(SB), NOSPLIT, $0-16
+	MOVQ x+0(FP), SI
+	MOVQ n+8(FP), BX
+	EXPCONSTANTS
+	VPXORQ    Z6, Z6, Z6
+loop:
+	MASK
+	VMOVUPS.Z (SI), K1, Z0
+	VSUBPS    Z0, Z6, Z1
+	EXP(Z1, Z2, Z3)
+	VADDPS    Z22, Z3, Z3
+	VDIVPS    Z3, Z0, Z0     // x / (1 + exp(-x))
+	VMOVUPS   Z0, K1, (SI)
+	ADDQ      $64, SI
+	SUBQ      $16, BX
+	JG        loop
+	VZEROUPPER
+	RET
+
+// func geluTanhAVX512(x *float32, n int)
+// x/2 (1 + tanh u) is x / (1 + exp(-2u)), u = √(2/π) (x + 0.044715 x³).
+TEXT ·geluTanhAVX512(SB), NOSPLIT, $0-16
+	MOVQ x+0(FP), SI
+	MOVQ n+8(FP), BX
+	EXPCONSTANTS
+	VBROADCASTSS ·expTable+48(SB), Z6
+	VBROADCASTSS ·expTable+52(SB), Z7
+loop:
+	MASK
+	VMOVUPS.Z    (SI), K1, Z0
+	VMULPS       Z0, Z0, Z1
+	VFMADD132PS  Z7, Z6, Z1
+	VMULPS       Z0, Z1, Z1      // -2u
+	EXP(Z1, Z2, Z3)
+	VADDPS       Z22, Z3, Z3
+	VDIVPS       Z3, Z0, Z0
+	VMOVUPS      Z0, K1, (SI)
+	ADDQ         $64, SI
+	SUBQ         $16, BX
+	JG           loop
+	VZEROUPPER
+	RET
+
+// func geluAVX512(x *float32, n int)
+// x Φ(x), with Φ(-|x|) = h by the table's formula: x - x h for positive x, x h for the others.
+TEXT ·geluAVX512(SB), NOSPLIT, $0-16
+	MOVQ x+0(FP), SI
+	MOVQ n+8(FP), BX
+	EXPCONSTANTS
+	VBROADCASTSS ·expTable+56(SB), Z6
+	VBROADCASTSS ·expTable+60(SB), Z7
+	VBROADCASTSS ·expTable+64(SB), Z8
+	VBROADCASTSS ·expTable+68(SB), Z9
+	VBROADCASTSS ·expTable+72(SB), Z10
+	VBROADCASTSS ·expTable+76(SB), Z11
+	VBROADCASTSS ·expTable+80(SB), Z12
+	MOVL         $0x7fffffff, AX
+	VPBROADCASTD AX, Z13
+	VPXORQ       Z14, Z14, Z14
+loop:
+	MASK
+	VMOVUPS.Z    (SI), K1, Z0
+	VPANDD       Z13, Z0, Z4
+	VFMADD132PS  Z6, Z22, Z4     // 1 + p |x|
+	VDIVPS       Z4, Z22, Z4     // t
+	VMOVAPS      Z7, Z5
+	VFMADD213PS  Z8, Z4, Z5
+	VFMADD213PS  Z9, Z4, Z5
+	VFMADD213PS  Z10, Z4, Z5
+	VFMADD213PS  Z11, Z4, Z5
+	VMULPS       Z4, Z5, Z5
+	VMULPS       Z0, Z0, Z1
+	VMULPS       Z12, Z1, Z1     // -x²/2
+	EXP(Z1, Z2, Z3)
+	VMULPS       Z5, Z3, Z3      // h
+	VMULPS       Z0, Z3, Z3      // x h
+	VCMPPS       $14, Z14, Z0, K2 // x > 0
+	VSUBPS       Z3, Z0, K2, Z3  // x - x h there
+	VMOVUPS      Z3, K1, (SI)
+	ADDQ         $64, SI
+	SUBQ         $16, BX
+	JG           loop
+	VZEROUPPER
+	RET
+
+// func gatedTileAVX512(dst *float32, ld int, tile *float32, rows int)
+TEXT ·gatedTileAVX512(SB), NOSPLIT, $0-32
+	MOVQ   dst+0(FP), DI
+	MOVQ   ld+8(FP), BX
+	SHLQ   $2, BX
+	MOVQ   tile+16(FP), SI
+	MOVQ   rows+24(FP), CX
+	EXPCONSTANTS
+	VPXORQ Z6, Z6, Z6
+loop:
+	VMOVUPS (SI), Z0
+	VSUBPS  Z0, Z6, Z1
+	EXP(Z1, Z2, Z3)
+	VADDPS  Z22, Z3, Z3
+	VDIVPS  Z3, Z0, Z0
+	VMULPS  64(SI), Z0, Z0
+	VMOVUPS Z0, (DI)
+	ADDQ    $128, SI
+	ADDQ    BX, DI
+	DECQ    CX
+	JNZ     loop
+	VZEROUPPER
+	RET

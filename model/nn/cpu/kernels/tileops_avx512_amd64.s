@@ -1,0 +1,150 @@
+#include "textflag.h"
+
+// What follows a product: SI walks over the rows of a tile, CX counts them.
+// AVX-512F.
+
+// func addBiasAVX512(tile *float32, rows int, bias *float32)
+TEXT ·addBiasAVX512(SB), NOSPLIT, $0-24
+	MOVQ    tile+0(FP), SI
+	MOVQ    rows+8(FP), CX
+	MOVQ    bias+16(FP), R8
+	VMOVUPS (R8), Z2
+	VMOVUPS 64(R8), Z3
+loop:
+	VADDPS  (SI), Z2, Z0
+	VADDPS  64(SI), Z3, Z1
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	ADDQ    $128, SI
+	DECQ    CX
+	JNZ     loop
+	VZEROUPPER
+	RET
+
+// func dequantize8AVX512(tile *float32, rows int, sum *int32, scale, column, bias *float32)
+TEXT ·dequantize8AVX512(SB), NOSPLIT, $0-48
+	MOVQ    tile+0(FP), SI
+	MOVQ    rows+8(FP), CX
+	MOVQ    sum+16(FP), R8
+	MOVQ    scale+24(FP), R9
+	MOVQ    column+32(FP), R10
+	MOVQ    bias+40(FP), R11
+	VMOVUPS (R10), Z2
+	VMOVUPS 64(R10), Z3
+	VMOVUPS (R11), Z4
+	VMOVUPS 64(R11), Z5
+loop:
+	VPBROADCASTD (R8), Z6
+	VPSLLD       $7, Z6, Z6        // 128 sum
+	VBROADCASTSS (R9), Z7
+	VMOVDQU32    (SI), Z0
+	VMOVDQU32    64(SI), Z1
+	VPSUBD       Z6, Z0, Z0
+	VPSUBD       Z6, Z1, Z1
+	VCVTDQ2PS    Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z7, Z0, Z0
+	VMULPS       Z7, Z1, Z1
+	VFMADD213PS  Z4, Z2, Z0        // times column, plus bias
+	VFMADD213PS  Z5, Z3, Z1
+	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z1, 64(SI)
+	ADDQ         $128, SI
+	ADDQ         $4, R8
+	ADDQ         $4, R9
+	DECQ         CX
+	JNZ          loop
+	VZEROUPPER
+	RET
+
+// func dequantize16AVX512(tile *float32, rows int, sum *int32, scale, column, bias *float32)
+// rows is the number of rows that come out, half of those that go in.
+TEXT ·dequantize16AVX512(SB), NOSPLIT, $0-48
+	MOVQ         tile+0(FP), SI
+	MOVQ         SI, DI
+	MOVQ         rows+8(FP), CX
+	MOVQ         sum+16(FP), R8
+	MOVQ         scale+24(FP), R9
+	MOVQ         column+32(FP), R10
+	MOVQ         bias+40(FP), R11
+	VMOVUPS      (R10), Z2
+	VMOVUPS      64(R10), Z3
+	VMOVUPS      (R11), Z4
+	VMOVUPS      64(R11), Z5
+	MOVL         $0x43800000, AX   // 256
+	VPBROADCASTD AX, Z12
+loop:
+	VPBROADCASTD (R8), Z6
+	VPSLLD       $7, Z6, Z6
+	VPBROADCASTD 4(R8), Z8
+	VPSLLD       $7, Z8, Z8
+	VBROADCASTSS (R9), Z7
+	VMOVDQU32    (SI), Z0          // high
+	VMOVDQU32    64(SI), Z1
+	VMOVDQU32    128(SI), Z10      // low
+	VMOVDQU32    192(SI), Z11
+	VPSUBD       Z6, Z0, Z0
+	VPSUBD       Z6, Z1, Z1
+	VPSUBD       Z8, Z10, Z10
+	VPSUBD       Z8, Z11, Z11
+	VCVTDQ2PS    Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VCVTDQ2PS    Z10, Z10
+	VCVTDQ2PS    Z11, Z11
+	VFMADD213PS  Z10, Z12, Z0      // 256 high + low
+	VFMADD213PS  Z11, Z12, Z1
+	VMULPS       Z7, Z0, Z0
+	VMULPS       Z7, Z1, Z1
+	VFMADD213PS  Z4, Z2, Z0
+	VFMADD213PS  Z5, Z3, Z1
+	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z1, 64(DI)
+	ADDQ         $256, SI
+	ADDQ         $128, DI
+	ADDQ         $8, R8
+	ADDQ         $4, R9
+	DECQ         CX
+	JNZ          loop
+	VZEROUPPER
+	RET
+
+// func storeAVX512(dst *float32, ld int, tile *float32, rows, cols int, add bool)
+TEXT ·storeAVX512(SB), NOSPLIT, $0-41
+	MOVQ  dst+0(FP), DI
+	MOVQ  ld+8(FP), BX
+	SHLQ  $2, BX
+	MOVQ  tile+16(FP), SI
+	MOVQ  rows+24(FP), DX
+	MOVQ  cols+32(FP), CX
+	MOVQ  $1, AX                   // K1, K2: the columns asked for
+	SHLQ  CX, AX
+	DECQ  AX
+	KMOVW AX, K1
+	SHRQ  $16, AX
+	KMOVW AX, K2
+	CMPB  add+40(FP), $0
+	JNE   sum
+copy:
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K2, 64(DI)
+	ADDQ    $128, SI
+	ADDQ    BX, DI
+	DECQ    DX
+	JNZ     copy
+	VZEROUPPER
+	RET
+sum:
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z 64(DI), K2, Z1
+	VADDPS    (SI), Z0, Z0
+	VADDPS    64(SI), Z1, Z1
+	VMOVUPS   Z0, K1, (DI)
+	VMOVUPS   Z1, K2, 64(DI)
+	ADDQ      $128, SI
+	ADDQ      BX, DI
+	DECQ      DX
+	JNZ       sum
+	VZEROUPPER
+	RET

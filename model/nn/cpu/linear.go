@@ -1,0 +1,137 @@
+package cpu
+
+import (
+	"unsafe"
+
+	"cobot_vla/model/nn"
+)
+
+func tilePointer(tile []float32) unsafe.Pointer { return unsafe.Pointer(&tile[0]) }
+
+// ownNorm is nil for no norm.
+func ownNorm(n nn.Norm) *norm {
+	if n == nil {
+		return nil
+	}
+	return n.(*norm)
+}
+
+// Linear is dst = act(norm(x) Wᵀ + bias).
+func (b *Backend) Linear(dst, x nn.Buf, w nn.Weight, op nn.Op) {
+	if b.err != nil || b.fail(nn.CheckLinear(dst, x, w, op)) || !b.own(dst) || !b.own(x) || x.Rows == 0 {
+		return
+	}
+	if w == nil {
+		b.normJob = normJob{b: b, dst: data(dst), x: data(x), cols: x.Cols, rows: x.Rows, norm: ownNorm(op.Norm), op: op}
+		b.pool.do(&b.normJob, (x.Rows+packRows-1)/packRows, packRows*x.Cols/2)
+		return
+	}
+	own := w.(*weight)
+	o := b.pack(data(x), x.Rows, x.Cols, x.Cols, ownNorm(op.Norm), own)
+	b.product(o, own, nil, data(dst), dst.Cols, op)
+}
+
+// normJob is a norm and an activation without a weight.
+type normJob struct {
+	b          *Backend
+	dst, x     []float32
+	rows, cols int
+	norm       *norm
+	op         nn.Op
+}
+
+func (j *normJob) task(worker, t int) {
+	s := &j.b.scratch[worker]
+	s.row = grow(s.row, j.cols)
+	for r := t * packRows; r < min((t+1)*packRows, j.rows); r++ {
+		y, x, dst := s.row[:j.cols], j.x[r*j.cols:(r+1)*j.cols], j.dst[r*j.cols:(r+1)*j.cols]
+		if j.norm != nil {
+			j.norm.apply(j.b.k, y, x)
+		} else {
+			copy(y, x)
+		}
+		activate(j.b.k, j.op.Act, y)
+		if !j.op.Residual {
+			copy(dst, y)
+			continue
+		}
+		for i, v := range y {
+			dst[i] += v
+		}
+	}
+}
+
+// mlpRows is how many rows a gated MLP takes through both its products at a
+// time, so that what is between them stays in the last cache.
+const mlpRows = 384
+
+// GatedMLP is dst += W_down(silu(gate) * up).
+func (b *Backend) GatedMLP(dst, x nn.Buf, n nn.Norm, gateUp, down nn.Weight) {
+	if b.err != nil || b.fail(nn.CheckGatedMLP(dst, x, n, gateUp, down)) || !b.own(dst) || !b.own(x) {
+		return
+	}
+	gu, d := gateUp.(*weight), down.(*weight)
+	ld := gu.panels * panel / 2
+	for at := 0; at < x.Rows; at += mlpRows {
+		rows := min(mlpRows, x.Rows-at)
+		b.hidden = grow(b.hidden, rows*ld)
+		o := b.pack(data(x)[at*x.Cols:], rows, x.Cols, x.Cols, ownNorm(n), gu)
+		b.product(o, gu, nil, b.hidden, ld, nn.Op{})
+		o = b.pack(b.hidden, rows, ld, d.in, nil, d)
+		b.product(o, d, nil, data(dst)[at*dst.Cols:], dst.Cols, nn.Op{Residual: true})
+	}
+}
+
+// Scores is norm(x) times the rows of head that are in the set.
+func (b *Backend) Scores(dst, x nn.Buf, n nn.Norm, head nn.Weight, set *nn.Set) {
+	if b.err != nil || b.fail(nn.CheckScores(dst, x, n, head, set)) || !b.own(dst) || !b.own(x) {
+		return
+	}
+	w := head.(*weight)
+	o := b.pack(data(x), x.Rows, x.Cols, x.Cols, ownNorm(n), w)
+	b.product(o, w, b.segmentsOf(set), data(dst), dst.Cols, nn.Op{})
+}
+
+// Patch embeds images.
+func (b *Backend) Patch(dst, pixels nn.Buf, w nn.Weight, pos nn.Buf, p nn.Patches) {
+	images, err := nn.CheckPatch(dst, pixels, w, pos, p)
+	if b.err != nil || b.fail(err) || !b.own(dst) || !b.own(pixels) || !b.own(pos) {
+		return
+	}
+	gh, gw := p.Grid()
+	rows, own := p.Skip+gh*gw, w.(*weight)
+	o := &b.ops.x
+	for image := range images {
+		out := data(dst)[(image*rows+p.Skip)*dst.Cols:]
+		copy(out[:gh*gw*dst.Cols], data(pos)[p.Skip*dst.Cols:])
+		o.shape(gh*gw, own, b.config.Precision)
+		b.patchJob = patchJob{b: b, o: o, pixels: data(pixels)[image*p.Channels*p.Height*p.Width:], p: p}
+		b.pool.do(&b.patchJob, gh, gw*own.in/2)
+		b.product(o, own, nil, out, dst.Cols, nn.Op{Residual: true})
+	}
+}
+
+// patchJob cuts one line of patches a task.
+type patchJob struct {
+	b      *Backend
+	o      *operand
+	pixels []float32
+	p      nn.Patches
+}
+
+func (j *patchJob) task(worker, gy int) {
+	s, p := &j.b.scratch[worker], j.p
+	_, gw := p.Grid()
+	n := p.Channels * p.Size * p.Size
+	s.row = grow(s.row, n)
+	for gx := range gw {
+		at := 0
+		for c := range p.Channels {
+			for y := range p.Size {
+				line := (c*p.Height+gy*p.Size+y)*p.Width + gx*p.Size
+				at += copy(s.row[at:at+p.Size], j.pixels[line:])
+			}
+		}
+		j.o.put(j.b.k, gy*gw+gx, s.row[:n])
+	}
+}
