@@ -17,6 +17,9 @@
 //	err = t.ToF32(dst)                                  // any of F32, F16, BF16
 //	head, err := c.Head()                               // lm_head, or the embedding when tied
 //
+//	tok, err := c.Tokenizer()                           // model/text's
+//	n := c.Predictable(tok)                             // ids 0 to n-1 mean something
+//
 // Tensor checks the shape it is given (-1 stands for any size in a dimension)
 // and its error names the tensor, the file and what was expected. The bytes of
 // a Tensor are the mapped file: they are read-only and valid until Close.
@@ -44,6 +47,11 @@
 // Canonical(name) maps a file's name, Scheme.Name(canonical) maps back. Names
 // that no scheme knows stay as they are, so that a file of another model can be
 // read through the same calls.
+//
+// # Writing
+//
+// WriteConfig, WriteGeneration and Create write a checkpoint that Open, and the
+// original's code, reads; Synth writes one of random weights in a real one's shapes.
 //
 // Below that, OpenFile reads one safetensors file by its own names (golden
 // files, weights of other policies), and Create writes one, tensor by tensor,

@@ -52,14 +52,16 @@ func DecodeF32(d DType, dst []float32, src []byte) error {
 	}
 	switch d {
 	case F32:
-		for i := range dst {
-			dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(src[4*i:]))
-		}
+		decodeF32(dst, src)
 	case BF16:
-		for i := range dst {
-			dst[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(src[2*i:])) << 16)
-		}
+		decodeBF16(dst, src)
 	case F16:
+		for len(dst) >= 4 && len(src) >= 8 {
+			v := binary.LittleEndian.Uint64(src)
+			dst[0], dst[1] = F16ToF32(uint16(v)), F16ToF32(uint16(v>>16))
+			dst[2], dst[3] = F16ToF32(uint16(v>>32)), F16ToF32(uint16(v>>48))
+			dst, src = dst[4:], src[8:]
+		}
 		for i := range dst {
 			dst[i] = F16ToF32(binary.LittleEndian.Uint16(src[2*i:]))
 		}
@@ -67,6 +69,32 @@ func DecodeF32(d DType, dst []float32, src []byte) error {
 		return fmt.Errorf("%s does not convert to F32: only F32, F16 and BF16 do", d)
 	}
 	return nil
+}
+
+// Eight bytes are loaded at a time: a model has half a billion of these.
+
+func decodeF32(dst []float32, src []byte) {
+	for len(dst) >= 4 && len(src) >= 16 {
+		v, w := binary.LittleEndian.Uint64(src), binary.LittleEndian.Uint64(src[8:])
+		dst[0], dst[1] = math.Float32frombits(uint32(v)), math.Float32frombits(uint32(v>>32))
+		dst[2], dst[3] = math.Float32frombits(uint32(w)), math.Float32frombits(uint32(w>>32))
+		dst, src = dst[4:], src[16:]
+	}
+	for i := range dst {
+		dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(src[4*i:]))
+	}
+}
+
+func decodeBF16(dst []float32, src []byte) {
+	for len(dst) >= 4 && len(src) >= 8 {
+		v := binary.LittleEndian.Uint64(src)
+		dst[0], dst[1] = math.Float32frombits(uint32(v)<<16), math.Float32frombits(uint32(v)&0xffff0000)
+		dst[2], dst[3] = math.Float32frombits(uint32(v>>32)<<16), math.Float32frombits(uint32(v>>32)&0xffff0000)
+		dst, src = dst[4:], src[8:]
+	}
+	for i := range dst {
+		dst[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(src[2*i:])) << 16)
+	}
 }
 
 // EncodeF32 appends src as little-endian elements of type d, rounding to
