@@ -194,14 +194,17 @@ func (a *Arm) missing(now time.Time) string {
 		if id >= IDLowSpeed1 && id <= IDLowSpeed6 {
 			limit = a.cfg.SlowStaleAfter
 		}
-		switch age, ever := a.in.links.age(id, now); {
-		case !ever && !a.in.stuck.at.IsZero():
-			return fmt.Sprintf("feedback arrives as 0x%03X instead of 0x%03X: the arm is stuck in the leader state; make it a follower (0x470 FC) and cycle its power", a.in.stuck.value.ID, IDStatus)
+		age, ever := a.in.links.age(id, now)
+		if ever && age <= limit {
+			continue
+		}
+		switch stuck := a.in.stuck; {
+		case !stuck.at.IsZero() && now.Sub(stuck.at) < a.cfg.ForeignWindow:
+			return fmt.Sprintf("feedback arrives as 0x%03X instead of 0x%03X: the arm is stuck in the leader state; make it a follower (0x470 FC) and cycle its power", stuck.value.ID, IDStatus)
 		case !ever:
 			return fmt.Sprintf("no frame 0x%03X (%s) yet; is the arm on and %s at 1 Mbit/s?", id, a.content(id), a.bus.Name())
-		case age > limit:
-			return fmt.Sprintf("no frame 0x%03X (%s) for %v", id, a.content(id), age.Round(time.Millisecond))
 		}
+		return fmt.Sprintf("no frame 0x%03X (%s) for %v", id, a.content(id), age.Round(time.Millisecond))
 	}
 	if age := now.Sub(a.in.joints.at); a.in.joints.sets == 0 || age > a.cfg.StaleAfter {
 		return fmt.Sprintf("no whole joint set for %v: 0x%03X to 0x%03X never arrive within %v of each other", a.cfg.StaleAfter, ids[1], ids[3], a.cfg.SetWindow)

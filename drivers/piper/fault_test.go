@@ -42,7 +42,7 @@ func TestFaults(t *testing.T) {
 		{fault: pipersim.Fault{Kind: pipersim.Collision, Joint: joint}, cause: piper.CauseCollision, words: []string{"collision"}, cure: "errors"},
 		{fault: pipersim.Fault{Kind: pipersim.Stall, Joint: joint}, cause: piper.CauseStall, words: []string{"joint3", "stall"}, cure: "errors"},
 		{fault: pipersim.Fault{Kind: pipersim.MotorOff, Joint: joint}, cause: piper.CauseDisabled, words: []string{"joint3", "off"}, cure: "enable", drops: true},
-		{fault: pipersim.Fault{Kind: pipersim.StuckLeader}, cause: piper.CauseStale, words: []string{"0x2A1"}},
+		{fault: pipersim.Fault{Kind: pipersim.StuckLeader}, cause: piper.CauseStale, words: []string{"stuck in the leader state", "0x3A"}},
 	}
 	for _, test := range tests {
 		t.Run(test.fault.Kind.String(), func(t *testing.T) {
@@ -318,5 +318,34 @@ func TestMotorsOffBehindTheDriversBack(t *testing.T) {
 	}
 	if d := moved(fallen, r.hand.State().Joints); d > 2e-5 {
 		t.Errorf("the arm moved by %g rad", d)
+	}
+}
+
+func TestConcurrentUse(t *testing.T) {
+	r := newRig(t).ready()
+	stop, done := make(chan struct{}), make(chan struct{})
+	now := r.now
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			target := r.arm.State(now).Target
+			_ = r.arm.Command(target, 0.01, 1)
+			r.arm.Feedback(now)
+			r.arm.Leader(now)
+			_, _ = r.arm.Enable()
+			_ = r.fw.Inject(pipersim.Fault{Kind: pipersim.LimitsRefused})
+			_ = r.fw.Heal(pipersim.LimitsRefused)
+		}
+	}()
+	r.run(time.Second)
+	close(stop)
+	<-done
+	if p := r.state().Phase; p != piper.PhaseReady {
+		t.Error(p)
 	}
 }

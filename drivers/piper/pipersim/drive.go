@@ -52,7 +52,9 @@ func (f *Firmware) powered() bool {
 // drive advances the motion by dt and tells the servos.
 func (f *Firmware) drive(dt float64) {
 	if f.cfg.Role == piper.RoleLeader {
-		return // moved by a hand
+		// Weightless in a hand: it stays where it is left.
+		f.arm.Drive(plant.ArmDrive{Power: plant.Holding, Joints: f.state.Joints})
+		return
 	}
 	d := plant.ArmDrive{Power: plant.Off}
 	switch {
