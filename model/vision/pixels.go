@@ -113,17 +113,25 @@ const (
 	yuvBU   = 2116026
 )
 
+// luma of every y, in the same units.
+var luma = lumaTable()
+
+func lumaTable() (t [256]int32) {
+	for y := range t {
+		t[y] = max(int32(y)-16, 0) * yuvY
+	}
+	return t
+}
+
 // pairFromYUV converts two pixels that share u and v.
 func pairFromYUV(dst []byte, y0, y1, u, v byte) {
 	const round = 1 << (yuvBits - 1)
 	cu, cv := int32(u)-128, int32(v)-128
 	red, green, blue := round+yuvRV*cv, round-yuvGV*cv-yuvGU*cu, round+yuvBU*cu
-	for i, y := range [2]byte{y0, y1} {
-		luma := max(int32(y)-16, 0) * yuvY
-		dst[3*i] = clipYUV(luma + red)
-		dst[3*i+1] = clipYUV(luma + green)
-		dst[3*i+2] = clipYUV(luma + blue)
-	}
+	first, second := luma[y0], luma[y1]
+	dst = dst[:6]
+	dst[0], dst[1], dst[2] = clipYUV(first+red), clipYUV(first+green), clipYUV(first+blue)
+	dst[3], dst[4], dst[5] = clipYUV(second+red), clipYUV(second+green), clipYUV(second+blue)
 }
 
 func clipYUV(v int32) byte {
