@@ -164,12 +164,14 @@ func (b *Bodies) place(side int, q [6]float64) {
 	}
 }
 
-// Capsules returns the arm's capsules in base_link, named, for pictures and other checks.
-func (b *Bodies) Capsules(side int, q [6]float64) ([]string, []Capsule) {
+// Moving appends the capsules of everything that moves with arm 0 (left) or 1
+// (right), in base_link, the fingers at their widest.
+func (b *Bodies) Moving(dst []Capsule, side int, q [6]float64) []Capsule {
 	b.place(side, q)
-	names := make([]string, len(b.parts[side]))
 	for i, p := range b.parts[side] {
-		names[i] = p.name
+		if p.frame > 0 {
+			dst = append(dst, b.placed[side][i])
+		}
 	}
-	return names, append([]Capsule(nil), b.placed[side]...)
+	return dst
 }

@@ -1,0 +1,192 @@
+package expert
+
+import (
+	"math"
+
+	"cobot_vla/calibration/kinematics"
+
+	"gonum.org/v1/gonum/spatial/r3"
+)
+
+// step decides where both arms should be one step on.
+func (p *Policy) step(w *world) ([2]target, error) {
+	i := p.worker(w)
+	var t [2]target
+	for k := range t {
+		t[k] = p.idle(w, k)
+	}
+	var err error
+	t[i], err = p.fetch(w, i)
+	return t, err
+}
+
+// idle folds an arm, or keeps it folded. Its target is the park pose itself, never
+// the measured one: an arm that is told to stay where it is sags from step to step.
+func (p *Policy) idle(w *world, i int) target {
+	a := w.arms[i]
+	return target{joints: p.towards(a.joints, p.arms[i].park), width: a.command}
+}
+
+// fetch decides for the arm that works.
+func (p *Policy) fetch(w *world, i int) (target, error) {
+	s, a := p.arms[i], w.arms[i]
+	open := s.stroke
+	g := p.grip(w, i, a.joints)
+	closing := a.command < p.cfg.BottleDiameter
+	switch {
+	case p.holds(w, i):
+		joints, err := p.straight(i, a.joints, p.lifted(w, i))
+		return target{joints: joints, width: 0}, err
+	case g.between(1) || closing && g.between(1.8):
+		joints, err := p.straight(i, a.joints, p.grasp(w, i))
+		return target{joints: joints, width: 0}, err
+	case !p.reachable(w, i, true):
+		if p.near(w, i) {
+			return p.retreat(i, a, a.command)
+		}
+		joints, err := p.around(w, i, s.park)
+		return target{joints: joints, width: open}, err
+	case p.linedUp(g) && a.width < p.cfg.BottleDiameter+0.006:
+		joints, err := p.straight(i, a.joints, short(p.grasp(w, i), max(g.ahead, 0.06)))
+		return target{joints: joints, width: open}, err
+	case p.linedUp(g):
+		joints, err := p.straight(i, a.joints, short(p.grasp(w, i), max(g.ahead-p.cfg.ApproachStep, 0)))
+		return target{joints: joints, width: open}, err
+	case p.near(w, i):
+		return p.retreat(i, a, a.command)
+	}
+	ready, err := s.arm.IK(short(p.grasp(w, i), p.cfg.Backoff), a.joints)
+	if err != nil {
+		return target{}, err
+	}
+	joints, err := p.around(w, i, ready)
+	return target{joints: joints, width: open}, err
+}
+
+// linedUp reports whether the fingers can go straight on to the bottle: within a
+// funnel that narrows towards it.
+func (p *Policy) linedUp(g grip) bool {
+	return g.ahead > -0.012 && g.ahead < p.cfg.Backoff+0.02 &&
+		math.Abs(g.aside) < 0.006+0.06*max(g.ahead, 0) && math.Abs(g.above) < 0.015+0.10*max(g.ahead, 0) && g.turn < 0.15
+}
+
+// near reports whether arm i's fingers are so near to the bottle that they must leave it backwards.
+func (p *Policy) near(w *world, i int) bool {
+	tip := p.arms[i].mount.Mul(p.arms[i].arm.FK(w.arms[i].joints))
+	d := r3.Sub(tip.P, w.bottle.P)
+	up := r3.Dot(d, w.bottle.Z)
+	side := r3.Norm(r3.Sub(d, r3.Scale(up, w.bottle.Z)))
+	return side < p.cfg.Backoff-0.02 && up < p.cfg.BottleHeight+0.05
+}
+
+// retreat draws the fingers straight back.
+func (p *Policy) retreat(i int, a armState, width float64) (target, error) {
+	joints, err := p.straight(i, a.joints, short(p.arms[i].arm.FK(a.joints), p.cfg.ApproachStep))
+	return target{joints: joints, width: width}, err
+}
+
+// straight moves the fingers on a straight line towards a pose, one step of it.
+func (p *Policy) straight(i int, from [6]float64, to kinematics.Transform) ([6]float64, error) {
+	arm := p.arms[i].arm
+	at := arm.FK(from)
+	metres, radians := at.Distance(to)
+	part := min(1, p.cfg.ApproachStep/max(metres, 1e-9), p.cfg.TravelStep/max(radians, 1e-9))
+	if part < 1 {
+		to = blend(at, to, part)
+	}
+	q, err := arm.IK(to, from)
+	if err != nil {
+		return from, err
+	}
+	return p.towards(from, q), nil
+}
+
+// blend is the pose part of the way from a to b.
+func blend(a, b kinematics.Transform, part float64) kinematics.Transform {
+	turn := r3.Scale(part, a.Turn(b))
+	t := b
+	if angle := r3.Norm(turn); angle > 1e-12 {
+		r := r3.NewRotation(angle, turn)
+		t = kinematics.Transform{X: r.Rotate(a.X), Y: r.Rotate(a.Y), Z: r.Rotate(a.Z)}
+	}
+	t.P = r3.Add(a.P, r3.Scale(part, r3.Sub(b.P, a.P)))
+	return t
+}
+
+// towards takes one step towards joint angles, all joints in proportion.
+func (p *Policy) towards(from, to [6]float64) [6]float64 {
+	most := 0.0
+	for k := range from {
+		most = max(most, math.Abs(to[k]-from[k]))
+	}
+	if most <= p.cfg.TravelStep {
+		return to
+	}
+	for k := range from {
+		to[k] = from[k] + (to[k]-from[k])*p.cfg.TravelStep/most
+	}
+	return to
+}
+
+// around takes one step towards joint angles without touching table or bottle:
+// straight through joint space when that is clear, else by way of a raised pose,
+// else straight up.
+func (p *Policy) around(w *world, i int, to [6]float64) ([6]float64, error) {
+	from := w.arms[i].joints
+	if p.clear(w, i, from, to) {
+		return p.towards(from, to), nil
+	}
+	raised := p.raisedPose(i, to[0])
+	if p.clear(w, i, from, raised) {
+		return p.towards(from, raised), nil
+	}
+	up := p.arms[i].arm.FK(from)
+	up.P.Z += p.cfg.ApproachStep
+	q, err := p.straight(i, from, up)
+	if err != nil {
+		return p.towards(from, raised), nil // as high as the arm goes like this
+	}
+	return q, nil
+}
+
+// raisedPose holds the fingers before the shoulder, above everything on the table,
+// with the first joint where the way leads.
+func (p *Policy) raisedPose(i int, first float64) [6]float64 {
+	q := p.arms[i].park
+	q[0], q[1], q[2], q[4] = first, 1.0, -0.7, 0
+	return q
+}
+
+// clear reports whether the hand keeps clearance from table and bottle all the way.
+func (p *Policy) clear(w *world, i int, from, to [6]float64) bool {
+	const samples, clearance = 12, 0.012
+	table := kinematics.Tabletop("table", w.table, p.cfg.TableDepth, p.cfg.TableWidth)
+	bottle := kinematics.Capsule{
+		A: w.bottle.P, B: w.bottle.Apply(r3.Vec{Z: p.cfg.BottleHeight}), Radius: p.cfg.BottleDiameter / 2,
+	}
+	for n := 1; n <= samples; n++ {
+		var q [6]float64
+		for k := range q {
+			q[k] = from[k] + (to[k]-from[k])*float64(n)/samples
+		}
+		for _, c := range p.bodies.Moving(nil, i, q) {
+			if d, _, _ := c.ToBox(table); d < clearance {
+				return false
+			}
+			if d, _, _ := c.Distance(bottle); d < clearance {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// done reports whether the bottle is held and high enough, so that nothing is left to do.
+func (p *Policy) done(w *world) bool {
+	for i := range p.arms {
+		if p.holds(w, i) && w.raised() > p.cfg.Lift-0.02 {
+			return true
+		}
+	}
+	return false
+}
