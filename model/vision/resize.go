@@ -218,15 +218,13 @@ func (r *Resizer) row(low, high []byte) {
 	for x := range r.across {
 		t := &r.across[x]
 		red, green, blue := uint64(start), uint64(start), uint64(start)
-		src := r.pair[t.first*3:]
+		at := t.first * 3
 		for _, w := range t.weights {
-			if len(src) < 3 { // never; it spares the checks below
-				break
-			}
-			red += src[0] * w
-			green += src[1] * w
-			blue += src[2] * w
-			src = src[3:]
+			v := r.pair[at : at+3 : at+3]
+			red += v[0] * w
+			green += v[1] * w
+			blue += v[2] * w
+			at += 3
 		}
 		l, h := low[3*x:3*x+3:3*x+3], high[3*x:3*x+3:3*x+3]
 		l[0], l[1], l[2] = lower(red), lower(green), lower(blue)
