@@ -234,17 +234,22 @@ func (w *toy) run(p *Policy, decisions int) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if a.Navigation != nil {
-			w.drive(*a.Navigation)
-			continue
-		}
-		w.chunks++
-		for _, values := range a.Steps {
-			w.play(values)
-		}
+		w.apply(a)
 		if a.Done {
 			return true, nil
 		}
 	}
 	return false, nil
+}
+
+// apply does what was decided.
+func (w *toy) apply(a model.Action) {
+	if a.Navigation != nil {
+		w.drive(*a.Navigation)
+		return
+	}
+	w.chunks++
+	for _, values := range a.Steps {
+		w.play(values)
+	}
 }
