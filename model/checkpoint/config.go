@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 )
@@ -143,21 +142,20 @@ type rawVision struct {
 	HiddenAct        *string  `json:"hidden_act"`
 }
 
-// maxConfig bounds the JSON files beside the weights; a tokenizer.json of 150000 tokens has 11 MB.
-const maxConfig = 64 << 20
+// maxConfig bounds the JSON files beside the weights; the index of a model of
+// a thousand layers has 2 MB.
+const maxConfig = 16 << 20
 
 // readBounded reads a small file; one over the bound is an error, not an allocation.
 func readBounded(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
-	if err == nil && len(data) > maxConfig {
-		err = fmt.Errorf("%s: longer than %d bytes", path, maxConfig)
+	if !info.Mode().IsRegular() || info.Size() > maxConfig {
+		return nil, fmt.Errorf("%s: not a file of at most %d bytes", path, maxConfig)
 	}
-	return data, err
+	return os.ReadFile(path)
 }
 
 // ReadConfig reads DIR/config.json of any variant. weights fill in what a flat

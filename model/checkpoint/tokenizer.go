@@ -14,15 +14,20 @@ func (c *Checkpoint) Tokenizer() (*text.Tokenizer, error) {
 }
 
 // Predictable is the number of ids, from 0 on, that a model may say: those the
-// tokenizer has. The rows of embedding and head beyond are padding to a round
-// number, or were never trained; the original cuts them off after loading
+// tokenizer has, less the placeholder <image> and what follows it, which llava-hf
+// adds. The rows of embedding and head beyond are padding to a round number, or
+// were never trained; the original cuts them off after loading
 // (resize_token_embeddings). tok nil, for a checkpoint without a tokenizer,
 // allows all rows.
 func (c *Checkpoint) Predictable(tok *text.Tokenizer) int {
+	n := c.Config.Language.VocabRows
 	if tok == nil {
-		return c.Config.Language.VocabRows
+		return n
 	}
-	return min(tok.Len(), c.Config.Language.VocabRows)
+	if image, ok := tok.ID("<image>"); ok && int(image) >= tok.BaseSize() {
+		n = min(n, int(image))
+	}
+	return min(n, tok.Len())
 }
 
 // OptionalTokenizer is Tokenizer, but nil where the directory has none.

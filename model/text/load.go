@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -57,16 +56,14 @@ func loadSlow(dir string) (*Tokenizer, error) {
 }
 
 func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err == nil && len(data) > maxFile {
-		err = fmt.Errorf("%s: %w: longer than %d bytes", path, ErrTokenizer, maxFile)
+	if !info.Mode().IsRegular() || info.Size() > maxFile {
+		return nil, fmt.Errorf("%s: %w: not a file of at most %d bytes", path, ErrTokenizer, maxFile)
 	}
-	return data, err
+	return os.ReadFile(path)
 }
 
 // fastFile is what matters of tokenizer.json.
