@@ -82,12 +82,18 @@ func (h *hand) move(side string, to [6]float64, d time.Duration) {
 // the fingers level when down is 0, pointing down at π/2, heading by yaw.
 func (h *hand) reach(side string, x, y, z, yaw, down float64) [6]float64 {
 	h.t.Helper()
+	return h.reachRolled(side, x, y, z, yaw, down, 0)
+}
+
+// reachRolled is reach with the gripper turned about its own axis.
+func (h *hand) reachRolled(side string, x, y, z, yaw, down, roll float64) [6]float64 {
+	h.t.Helper()
 	calibrated, _ := h.robot.Arm(side)
 	k, err := kinematics.NewArm(calibrated)
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	target := kinematics.RPY(0, math.Pi/2+down, yaw)
+	target := kinematics.RPY(0, math.Pi/2+down, yaw).Mul(kinematics.RPY(0, 0, roll))
 	target.P = r3.Vec{X: x, Y: y, Z: z}
 	q, err := k.IK(k.Mount().Inverse().Mul(target), h.drives[side].Joints)
 	if err != nil {

@@ -33,13 +33,13 @@ func modelXML(cfg Config) string {
 	b := &builder{cfg: cfg, root: &element{tag: "mujoco"}, meshes: map[string]bool{}}
 	b.rng = rand.New(rand.NewPCG(cfg.Seed, 0xf1c710))
 	b.root.attributes = []attribute{text("model", "cobot_magic")}
-	b.root.add("compiler", text("angle", "radian"))
+	b.root.add("compiler", text("angle", "radian"), text("convexhull", "false")) // meshes are only seen
 	b.root.add("option",
 		number("timestep", cfg.Timestep.Seconds()),
 		text("integrator", "Euler"),                      // joint damping is implicit in it, which is what the servos stand on
 		text("cone", "elliptic"), number("impratio", 10), // stiff friction: what is held does not creep
 		text("solver", "Newton"), text("jacobian", "sparse"), number("iterations", 20), number("tolerance", 1e-8))
-	b.root.add("size", number("njmax", 3000), number("nconmax", 600))
+	b.root.add("size", number("njmax", 1000), number("nconmax", 250)) // ten times what a busy scene has; memory grows with its square
 	b.visual()
 	b.asset = b.root.add("asset")
 	b.world = b.root.add("worldbody")
@@ -75,7 +75,7 @@ func (b *builder) visual() {
 func (b *builder) room() {
 	look := b.cfg.Scene.Look
 	b.asset.add("texture", text("type", "skybox"), text("builtin", "gradient"), vec("rgb1", look.Sky[0]), vec("rgb2", look.Sky[1]),
-		number("width", 256), number("height", 1536))
+		number("width", 64), number("height", 384))
 	b.asset.add("texture", text("name", "floor"), text("type", "2d"), text("builtin", "checker"), vec("rgb1", look.Floor[0]), vec("rgb2", look.Floor[1]),
 		text("mark", "edge"), nums("markrgb", 0.66, 0.68, 0.70), number("width", 256), number("height", 256))
 	b.asset.add("material", text("name", "floor"), text("texture", "floor"), text("texuniform", "true"), nums("texrepeat", 2, 2),
@@ -108,7 +108,7 @@ func (b *builder) table(t scene.Table) {
 	const thickness, leg = 0.035, 0.025 // half of a leg's edge; chosen
 	tex := "top_" + t.Name
 	b.asset.add("texture", text("name", tex), text("type", "cube"), text("builtin", "flat"), vec("rgb1", t.Color), vec("rgb2", t.Color),
-		text("mark", "random"), number("random", 0.03), vec("markrgb", shade(t.Color, 0.93)), number("width", 256), number("height", 256))
+		text("mark", "random"), number("random", 0.03), vec("markrgb", shade(t.Color, 0.93)), number("width", 128), number("height", 128))
 	b.asset.add("material", text("name", tex), text("texture", tex), number("specular", 0.2), number("shininess", 0.3))
 	body := b.world.body(t.Name, [3]float64{t.X, t.Y, t.Height}, quaternion([3]float64{0, 0, t.Yaw}))
 	body.add("geom", text("type", "box"), nums("size", t.Depth/2, t.Width/2, thickness/2), nums("pos", 0, 0, -thickness/2),

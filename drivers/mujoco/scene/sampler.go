@@ -15,8 +15,8 @@ const (
 	tableEdge   = 1.35 // x of the near edge
 	tableDepth  = 0.70
 	tableWidth  = 1.40
-	// workX is base_link's x in tasks without driving: what lies 15 cm behind the edge is then 0.52 m before the arms' mounts.
-	workX = tableEdge - 0.62
+	// workX is base_link's x in tasks without driving: what lies 15 cm behind the edge is then 0.45 m before the arms' mounts, where a gripper reaches the top pointing down.
+	workX = tableEdge - 0.55
 )
 
 // room is the empty room with its table, the robot 1 m before it.

@@ -10,7 +10,15 @@ import (
 const (
 	DrawerOpen = 0.10
 	DrawerShut = 0.01
-	drawerHold = 500 * time.Millisecond
+	restHold   = 500 * time.Millisecond // how long a drawer or a block must stay where it is wanted
+)
+
+// Time limits of the tasks.
+const (
+	openLimit  = 120 * time.Second
+	closeLimit = 60 * time.Second
+	bellLimit  = 60 * time.Second
+	blockLimit = 90 * time.Second
 )
 
 // cabinetAt stands on the table with its front 17 cm behind the edge.
@@ -29,7 +37,7 @@ func openDrawer() Task {
 		Instructions: []string{"move to the drawer and open it", "go to the table and open the drawer", "drive to the cabinet and pull the drawer open"},
 		Unseen:       []string{"approach the cabinet, then slide its drawer out", "could you open that drawer over there"},
 		Mobile:       true,
-		Limit:        120 * time.Second,
+		Limit:        openLimit,
 		Steps:        600,
 		Sample: func(seed uint64, r Ranges) Scene {
 			d := newDraw(seed)
@@ -40,7 +48,7 @@ func openDrawer() Task {
 		},
 		Judge: func(s Scene) Judge {
 			return &jointJudge{
-				attempt: attempt{limit: 120 * time.Second}, joint: "cabinet_drawer", handle: "cabinet_handle",
+				attempt: attempt{limit: openLimit}, joint: "cabinet_drawer", handle: "cabinet_handle",
 				from: 0, to: DrawerOpen, what: "the drawer",
 			}
 		},
@@ -53,18 +61,18 @@ func closeDrawer() Task {
 		Name:         "close_drawer",
 		Instructions: []string{"close the drawer", "push the drawer shut", "shut the drawer of the cabinet"},
 		Unseen:       []string{"slide the drawer back in", "the drawer is open, please close it"},
-		Limit:        60 * time.Second,
+		Limit:        closeLimit,
 		Steps:        400,
 		Sample: func(seed uint64, r Ranges) Scene {
 			d := newDraw(seed)
 			s := room("close_drawer", seed)
-			s.Robot = d.start(Start{X: workX}, Ranges{})
+			s.Robot = d.start(Start{X: tableEdge - 0.75}, Ranges{}) // the open drawer's handle 0.49 m before the arms' mounts
 			s.Objects = append([]Object{cabinetAt(d, r, start)}, clutter(r.Clutter, "bowl")...)
 			return s
 		},
 		Judge: func(s Scene) Judge {
 			return &jointJudge{
-				attempt: attempt{limit: 60 * time.Second}, joint: "cabinet_drawer", handle: "cabinet_handle",
+				attempt: attempt{limit: closeLimit}, joint: "cabinet_drawer", handle: "cabinet_handle",
 				from: start, to: DrawerShut, what: "the drawer",
 			}
 		},
@@ -92,7 +100,7 @@ func (j *jointJudge) Update(v View) Verdict {
 	if j.to < j.from {
 		there = q <= j.to
 	}
-	if j.held.update(v.Time(), there) >= drawerHold {
+	if j.held.update(v.Time(), there) >= restHold {
 		return j.succeed(fmt.Sprintf("%s is at %.1f cm", j.what, 100*q))
 	}
 	part := clamp((q-j.from)/(j.to-j.from), 0, 1)
@@ -109,7 +117,7 @@ func clickBell() Task {
 		Name:         "click_bell",
 		Instructions: []string{"click the bell", "ring the bell", "press the button of the bell"},
 		Unseen:       []string{"give the desk bell a tap", "make the bell ring"},
-		Limit:        60 * time.Second,
+		Limit:        bellLimit,
 		Steps:        400,
 		Sample: func(seed uint64, r Ranges) Scene {
 			d := newDraw(seed)
@@ -121,7 +129,7 @@ func clickBell() Task {
 			}}, clutter(r.Clutter)...)
 			return s
 		},
-		Judge: func(s Scene) Judge { return &bellJudge{attempt: attempt{limit: 60 * time.Second}} },
+		Judge: func(s Scene) Judge { return &bellJudge{attempt: attempt{limit: bellLimit}} },
 	}
 }
 
@@ -153,7 +161,7 @@ func pickBlock() Task {
 		Name:         "pick_block",
 		Instructions: []string{"pick up the red block and put it into the basket", "put the red block in the basket", "place the block into the basket"},
 		Unseen:       []string{"drop the little red cube into the basket", "the red block belongs in the basket"},
-		Limit:        90 * time.Second,
+		Limit:        blockLimit,
 		Steps:        500,
 		Sample: func(seed uint64, r Ranges) Scene {
 			d := newDraw(seed)
@@ -173,7 +181,7 @@ func pickBlock() Task {
 		},
 		Judge: func(s Scene) Judge {
 			basket, _ := s.Object("basket")
-			return &basketJudge{attempt: attempt{limit: 90 * time.Second}, size: basket.Size, height: tableHeight}
+			return &basketJudge{attempt: attempt{limit: blockLimit}, size: basket.Size, height: tableHeight}
 		},
 	}
 }
@@ -202,7 +210,7 @@ func (j *basketJudge) Update(v View) Verdict {
 	}
 	p := basket.Local(block.Position)
 	inside := math.Abs(p[0]) < j.size[0]/2 && math.Abs(p[1]) < j.size[1]/2 && p[2] > -0.01 && p[2] < j.size[2]
-	if j.held.update(v.Time(), inside && free && contains(contacts, "basket")) >= drawerHold {
+	if j.held.update(v.Time(), inside && free && contains(contacts, "basket")) >= restHold {
 		return j.succeed("the block lies in the basket")
 	}
 	if lost(block, j.height) {
