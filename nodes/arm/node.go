@@ -347,21 +347,19 @@ func (a *Node) move(now time.Time) {
 func (a *Node) play(now time.Time, dt float64) {
 	a.braked = false
 	a.reason = ""
-	active := a.sched.at(now, a.want, a.wantV)
 	if len(a.sched.points) == 0 {
 		a.mode = modeWaiting
 		a.lim.Brake(dt)
 		return
 	}
-	a.mode = modeFollowing
-	fastest := unlimited
-	if !a.acquired {
-		fastest = a.cfg.AcquireSpeed
-		if active = a.approach(now); !a.acquired {
-			a.mode = modeAcquiring
-		}
+	if !a.acquired && !a.approach(now) {
+		a.mode = modeAcquiring
+		a.blocked = a.lim.Step(dt, a.want, a.wantV, a.cfg.AcquireSpeed)
+		return
 	}
-	a.blocked = a.lim.Step(dt, a.want, a.wantV, fastest)
+	a.mode = modeFollowing
+	active := a.sched.at(now, a.want, a.wantV)
+	a.blocked = a.lim.Step(dt, a.want, a.wantV, unlimited)
 	if !active && a.lim.Still() {
 		a.mode = modeWaiting
 	}
@@ -369,19 +367,24 @@ func (a *Node) play(now time.Time, dt float64) {
 
 const unlimited = 1e9 // faster than any axis' own limit
 
-// approach brings the arms to the first step of a source slowly, and starts the schedule there.
-func (a *Node) approach(now time.Time) (active bool) {
-	if goal := a.sched.goal(); a.sched.sync && goal != nil {
-		copy(a.want, goal)
+// approach says whether the arms are near the first command of a source, and
+// wishes them there otherwise. A synchronous chunk waits for that and is played
+// from there; an asynchronous one goes on meanwhile.
+func (a *Node) approach(now time.Time) bool {
+	first := a.sched.first()
+	if a.sched.sync && first != nil {
+		copy(a.want, first)
 		clear(a.wantV)
-		if farthest(a.lim.Pose(), goal) > a.cfg.AcquireTolerance {
-			return true
-		}
-		a.sched.restart(now, a.lim.Pose())
-		a.acquired = true
-		return a.sched.at(now, a.want, a.wantV)
+	} else {
+		a.sched.at(now, a.want, a.wantV)
 	}
-	a.acquired = farthest(a.lim.Pose(), a.want) <= a.cfg.AcquireTolerance
+	if farthest(a.lim.Pose(), a.want) > a.cfg.AcquireTolerance {
+		return false
+	}
+	if a.sched.sync {
+		a.sched.restart(now, a.lim.Pose())
+	}
+	a.acquired = true
 	return true
 }
 

@@ -59,8 +59,8 @@ func (s *schedule) add(now time.Time, m *msgs.ActionChunk, current []float64) er
 			s.base = s.base.Add(late)
 		}
 	}
-	if len(s.points) == 1 && s.points[0].at.Before(now) { // the arms waited at the last step of the part before
-		s.points[0].at = now
+	if last := s.points[len(s.points)-1]; last.at.Before(now) { // the arms waited at the last step of the part before
+		s.points = append(s.points, waypoint{now, last.pose})
 	}
 	width := len(index)
 	for k := range steps {
@@ -163,32 +163,34 @@ const (
 	maxSkew   = 50 * time.Millisecond
 )
 
-// at gives the pose and velocity wished for at now, and whether motion is still scheduled.
+// at gives the pose and velocity wished for at now, and whether motion is still
+// scheduled. Without a chunk it changes nothing.
 func (s *schedule) at(now time.Time, pose, velocity []float64) (active bool) {
-	for len(s.points) > 1 && !s.points[1].at.After(now) {
-		s.points = slices.Delete(s.points, 0, 1)
-	}
 	if len(s.points) == 0 {
 		return false
 	}
-	p := s.points[0]
+	i := len(s.points) - 1
+	for i > 0 && s.points[i].at.After(now) {
+		i--
+	}
+	p := s.points[i]
 	copy(pose, p.pose)
 	clear(velocity)
-	if len(s.points) == 1 {
-		return now.Before(p.at)
+	if i == len(s.points)-1 {
+		return false
 	}
-	n := s.points[1]
+	n := s.points[i+1]
 	span := n.at.Sub(p.at).Seconds()
 	frac := min(max(now.Sub(p.at).Seconds()/span, 0), 1)
-	for i := range pose {
-		velocity[i] = (n.pose[i] - p.pose[i]) / span
-		pose[i] += frac * (n.pose[i] - p.pose[i])
+	for k := range pose {
+		velocity[k] = (n.pose[k] - p.pose[k]) / span
+		pose[k] += frac * (n.pose[k] - p.pose[k])
 	}
 	return true
 }
 
-// goal is the pose of the first step that is not reached yet.
-func (s *schedule) goal() []float64 {
+// first is the pose of the chunk's first step, nil without one.
+func (s *schedule) first() []float64 {
 	if len(s.points) < 2 {
 		return nil
 	}
