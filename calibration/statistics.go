@@ -171,20 +171,14 @@ func (s Statistics) YAML(header string) ([]byte, error) {
 	if err := s.Validate(); err != nil {
 		return nil, fmt.Errorf("statistics: %w", err)
 	}
-	body, err := yaml.Marshal(statisticsFile{
+	text, err := Encode(header, statisticsFile{
 		Version: s.Version(), StateNames: s.StateNames, ActionNames: s.ActionNames,
 		RobotObs: []momentsFile{{Mean: s.Mean, Std: s.Std}}, ActMin: s.ActMin, ActMax: s.ActMax,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("statistics: %w", err)
 	}
-	var out []byte
-	for _, line := range strings.Split(strings.TrimSpace(header), "\n") {
-		if line != "" {
-			out = append(out, "# "+line+"\n"...)
-		}
-	}
-	return append(out, body...), nil
+	return text, nil
 }
 
 // Select picks the state and action dimensions of a policy by name, in its order.

@@ -37,6 +37,20 @@ func DecodeStrict(file string, data []byte, v any) error {
 	return nil
 }
 
+// Encode writes v as the YAML document that DecodeStrict reads, under a comment:
+// header's lines, given without #.
+func Encode(header string, v any) ([]byte, error) {
+	body, err := yaml.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	var out []byte
+	for line := range strings.Lines(strings.TrimSpace(header)) {
+		out = append(out, "# "+strings.TrimSpace(line)+"\n"...)
+	}
+	return append(out, body...), nil
+}
+
 // checkKeys walks the document beside the type it will be decoded into. path
 // names the place for people: arms[0].joints[3].
 func checkKeys(n *yaml.Node, t reflect.Type, path string) error {

@@ -10,8 +10,6 @@ import (
 	"strings"
 
 	"cobot_vla/calibration"
-
-	"gopkg.in/yaml.v3"
 )
 
 // ErrRobotDisagrees is wrapped by CheckRobot and CheckStatistics: the policy was made for another robot.
@@ -51,17 +49,11 @@ func (m Manifest) YAML(header string) ([]byte, error) {
 	if err := m.Validate(); err != nil {
 		return nil, fmt.Errorf("manifest: %w", err)
 	}
-	body, err := yaml.Marshal(m)
+	text, err := calibration.Encode(header, m)
 	if err != nil {
 		return nil, fmt.Errorf("manifest: %w", err)
 	}
-	var out []byte
-	for _, line := range strings.Split(strings.TrimSpace(header), "\n") {
-		if line != "" {
-			out = append(out, "# "+line+"\n"...)
-		}
-	}
-	return append(out, body...), nil
+	return text, nil
 }
 
 // Validate checks the manifest in itself. The error lists everything that is wrong.

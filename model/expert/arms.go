@@ -27,41 +27,49 @@ func (p *Policy) idle(w *world, i int) target {
 	return target{joints: p.towards(a.joints, p.arms[i].park), width: a.command}
 }
 
-// fetch decides for the arm that works.
+// fetch decides for the arm that works. Read from below, it is the order in which
+// things happen; read from above, each case is what is left to do once the ones
+// below are done.
 func (p *Policy) fetch(w *world, i int) (target, error) {
 	s, a := p.arms[i], w.arms[i]
-	open := s.stroke
 	g := p.grip(w, i, a.joints)
+	open := s.stroke
 	closing := a.command < p.cfg.BottleDiameter
-	switch {
-	case p.holds(w, i):
+	if p.holds(w, i) { // lift
 		joints, err := p.straight(i, a.joints, p.lifted(w, i))
-		return target{joints: joints, width: 0}, err
-	case g.between(1) || closing && g.between(1.8):
-		joints, err := p.straight(i, a.joints, p.grasp(w, i))
-		return target{joints: joints, width: 0}, err
-	case !p.reachable(w, i, true):
-		if p.near(w, i) {
-			return p.retreat(i, a, a.command)
-		}
-		joints, err := p.around(w, i, s.park)
-		return target{joints: joints, width: open}, err
-	case p.linedUp(g) && a.width < p.cfg.BottleDiameter+0.006:
-		joints, err := p.straight(i, a.joints, short(p.grasp(w, i), max(g.ahead, 0.06)))
-		return target{joints: joints, width: open}, err
-	case p.linedUp(g):
-		joints, err := p.straight(i, a.joints, short(p.grasp(w, i), max(g.ahead-p.cfg.ApproachStep, 0)))
-		return target{joints: joints, width: open}, err
-	case p.near(w, i):
-		return p.retreat(i, a, a.command)
+		return target{joints, 0}, err
 	}
-	ready, err := s.arm.IK(short(p.grasp(w, i), p.cfg.Backoff), a.joints)
+	if g.between(1) || closing && g.between(1.8) { // close; fingers that do may push the bottle a little
+		joints, err := p.straight(i, a.joints, p.grasp(w, i))
+		return target{joints, 0}, err
+	}
+	reachable := p.reachable(w, i, true)
+	if reachable && p.linedUp(g) { // approach, with open fingers
+		ahead := max(g.ahead-p.cfg.ApproachStep, 0)
+		if a.width < p.cfg.BottleDiameter+opened {
+			ahead = max(g.ahead, waiting)
+		}
+		joints, err := p.straight(i, a.joints, short(p.grasp(w, i), ahead))
+		return target{joints, open}, err
+	}
+	if p.near(w, i) { // leave it backwards, the fingers as they are
+		joints, err := p.straight(i, a.joints, short(s.arm.FK(a.joints), p.cfg.ApproachStep))
+		return target{joints, a.command}, err
+	}
+	if !reachable { // fold, so that the base can drive
+		return target{p.around(w, i, s.park), open}, nil
+	}
+	ready, err := s.arm.IK(short(p.grasp(w, i), p.cfg.Backoff), a.joints) // line up
 	if err != nil {
 		return target{}, err
 	}
-	joints, err := p.around(w, i, ready)
-	return target{joints: joints, width: open}, err
+	return target{p.around(w, i, ready), open}, nil
 }
+
+const (
+	opened  = 0.006 // fingers this much wider than the bottle are open [m]
+	waiting = 0.06  // how far before the bottle fingers wait that are not open yet [m]
+)
 
 // linedUp reports whether the fingers can go straight on to the bottle: within a
 // funnel that narrows towards it.
@@ -77,12 +85,6 @@ func (p *Policy) near(w *world, i int) bool {
 	up := r3.Dot(d, w.bottle.Z)
 	side := r3.Norm(r3.Sub(d, r3.Scale(up, w.bottle.Z)))
 	return side < p.cfg.Backoff-0.02 && up < p.cfg.BottleHeight+0.05
-}
-
-// retreat draws the fingers straight back.
-func (p *Policy) retreat(i int, a armState, width float64) (target, error) {
-	joints, err := p.straight(i, a.joints, short(p.arms[i].arm.FK(a.joints), p.cfg.ApproachStep))
-	return target{joints: joints, width: width}, err
 }
 
 // straight moves the fingers on a straight line towards a pose, one step of it.
@@ -131,22 +133,20 @@ func (p *Policy) towards(from, to [6]float64) [6]float64 {
 // around takes one step towards joint angles without touching table or bottle:
 // straight through joint space when that is clear, else by way of a raised pose,
 // else straight up.
-func (p *Policy) around(w *world, i int, to [6]float64) ([6]float64, error) {
+func (p *Policy) around(w *world, i int, to [6]float64) [6]float64 {
 	from := w.arms[i].joints
 	if p.clear(w, i, from, to) {
-		return p.towards(from, to), nil
+		return p.towards(from, to)
 	}
 	raised := p.raisedPose(i, to[0])
-	if p.clear(w, i, from, raised) {
-		return p.towards(from, raised), nil
+	if !p.clear(w, i, from, raised) {
+		up := p.arms[i].arm.FK(from)
+		up.P.Z += p.cfg.ApproachStep
+		if q, err := p.straight(i, from, up); err == nil { // else it is as high as it goes like this
+			return q
+		}
 	}
-	up := p.arms[i].arm.FK(from)
-	up.P.Z += p.cfg.ApproachStep
-	q, err := p.straight(i, from, up)
-	if err != nil {
-		return p.towards(from, raised), nil // as high as the arm goes like this
-	}
-	return q, nil
+	return p.towards(from, raised)
 }
 
 // raisedPose holds the fingers before the shoulder, above everything on the table,

@@ -32,7 +32,8 @@ type Config struct {
 	MinReach, MaxReach float64
 	// MaxBearing bounds how far the bottle may lie to the side of the arm's forward axis [rad]; default 0.22.
 	MaxBearing float64
-	// DriveTolerance is how far beside its aim, and how far short of it, driving may end [m]; default 0.045 and 0.03.
+	// SideTolerance is how far beside its aim driving may end, DriveTolerance how far short
+	// of it [m]; default 0.045 and 0.03. Tighter means more small goals before the arm starts.
 	SideTolerance, DriveTolerance float64
 	// Backoff is how far before the bottle the fingers line up [m]; default 0.11.
 	Backoff float64
