@@ -42,6 +42,7 @@ func TestFaults(t *testing.T) {
 		{fault: pipersim.Fault{Kind: pipersim.Collision, Joint: joint}, cause: piper.CauseCollision, words: []string{"collision"}, cure: "errors"},
 		{fault: pipersim.Fault{Kind: pipersim.Stall, Joint: joint}, cause: piper.CauseStall, words: []string{"joint3", "stall"}, cure: "errors"},
 		{fault: pipersim.Fault{Kind: pipersim.MotorOff, Joint: joint}, cause: piper.CauseDisabled, words: []string{"joint3", "off"}, cure: "enable", drops: true},
+		{fault: pipersim.Fault{Kind: pipersim.GripperError}, cause: piper.CauseGripper, words: []string{"gripper reports driver error"}, cure: "errors"},
 		{fault: pipersim.Fault{Kind: pipersim.StuckLeader}, cause: piper.CauseStale, words: []string{"stuck in the leader state", "0x3A"}},
 	}
 	for _, test := range tests {
@@ -347,5 +348,36 @@ func TestConcurrentUse(t *testing.T) {
 	<-done
 	if p := r.state().Phase; p != piper.PhaseReady {
 		t.Error(p)
+	}
+}
+
+// An arm that is far from its set point when a fault is cleared holds where it is.
+func TestClearingAFaultDoesNotPullTheArm(t *testing.T) {
+	for name, test := range map[string]struct {
+		astray float64
+		stays  bool
+	}{"far": {0.3, true}, "near": {0.05, false}} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, driver(func(c *piper.Config) { c.FrozenError = 10 })).ready()
+			r.goTo(work, 0)
+			r.bus.SetFilter(func(f can.Frame) bool { return f.ID < piper.IDTarget12 || f.ID > piper.IDTarget56 })
+			q := work
+			q[0] += test.astray
+			if err := r.arm.Command(q, 0, 1); err != nil {
+				t.Fatal(err)
+			}
+			r.inject(pipersim.Fault{Kind: pipersim.Undervoltage})
+			r.fault(piper.CauseUndervoltage, time.Second)
+			r.heal(pipersim.Undervoltage)
+			r.run(200 * time.Millisecond)
+			if err := r.arm.ClearFault(r.now); err != nil {
+				t.Fatal(err)
+			}
+			r.bus.SetFilter(nil)
+			r.run(time.Second)
+			if stayed := moved(work, r.hand.State().Joints) < 1e-3; stayed != test.stays {
+				t.Errorf("stayed %v, want %v: joint1 from %g to %g", stayed, test.stays, work[0], r.hand.State().Joints[0])
+			}
+		})
 	}
 }

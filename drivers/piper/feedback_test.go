@@ -1,6 +1,7 @@
 package piper_test
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -10,9 +11,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"cobot_vla/calibration"
 	"cobot_vla/drivers/can"
 	"cobot_vla/drivers/piper"
 	"cobot_vla/drivers/piper/pipersim"
+	"cobot_vla/drivers/plant"
 )
 
 func TestFeedbackIsWhatTheArmDoes(t *testing.T) {
@@ -130,6 +133,13 @@ func TestSetsAreWhatArrivesTogether(t *testing.T) {
 			}
 			if whole := r.state().Link.Sets > before; whole != test.whole {
 				t.Errorf("whole %v, want %v", whole, test.whole)
+			}
+			again := r.state().Link.Sets // a frame belongs to one set only
+			if err := other.Send(piper.JointFrames(work)[2]); err != nil {
+				t.Fatal(err)
+			}
+			if r.state().Link.Sets != again {
+				t.Error("a repeated frame made another set")
 			}
 			if fb := r.feedback(); test.whole && (!fb.Stamp.Equal(start) || moved(work, fb.Joints) > 1e-4) {
 				t.Errorf("stamp %v, joints %v", fb.Stamp, fb.Joints)
@@ -324,5 +334,88 @@ func TestEnumNamesAreComplete(t *testing.T) {
 	}
 	if got := fmt.Sprint(piper.PhaseReading, piper.CauseOperation); got != "reading request not confirmed" {
 		t.Errorf("last names: %s", got)
+	}
+}
+
+// The simulator steps finer than the driver ticks, and out of phase with it.
+func TestFineStepsOutOfPhase(t *testing.T) {
+	r := newRig(t)
+	enabled, started := false, r.now
+	for ms := range 6000 {
+		r.now = started.Add(time.Duration(ms) * time.Millisecond)
+		r.fw.Tick(r.now)
+		if ms%5 == 3 {
+			r.arm.Tick(r.now)
+		}
+		if err := r.world.Step(time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+		switch r.state().Phase {
+		case piper.PhaseIdle:
+			if _, err := r.arm.Enable(); err != nil {
+				t.Fatal(err)
+			}
+			enabled = true
+		case piper.PhaseReady:
+			q := work
+			if err := r.arm.Command(q, 0.02, 1); err != nil {
+				t.Fatal(err)
+			}
+		case piper.PhaseFault:
+			t.Fatal(r.state().Faults)
+		}
+	}
+	if !enabled || moved(work, r.hand.State().Joints) > 1e-3 || r.state().Link.Torn > 0 {
+		t.Errorf("at %v, link %+v", r.hand.State().Joints, r.state().Link)
+	}
+}
+
+func TestTwoArmsOnTwoBuses(t *testing.T) {
+	world, err := plant.New(plant.Config{Timestep: tick})
+	if err != nil {
+		t.Fatal(err)
+	}
+	net, now := can.NewNetwork(), time.Unix(1, 0)
+	var arms []*piper.Arm
+	var firmware []*pipersim.Firmware
+	for _, side := range calibration.Sides {
+		calibrated, _ := calibration.Default().Arm(side)
+		host, err1 := net.Open(calibrated.Bus)
+		end, err2 := net.Open(calibrated.Bus)
+		arm, err3 := piper.New(host, piper.DefaultConfig(calibrated, func() time.Time { return now }))
+		fw, err4 := pipersim.New(end, world.Arm(side), pipersim.DefaultConfig())
+		if err := errors.Join(err1, err2, err3, err4); err != nil {
+			t.Fatal(err)
+		}
+		arms, firmware = append(arms, arm), append(firmware, fw)
+	}
+	poses := [2][6]float64{work, {-0.4, 0.5, -0.6, 0, 0.1, 0.2}}
+	for range 1200 {
+		now = now.Add(tick)
+		for i := range arms {
+			firmware[i].Tick(now)
+			arms[i].Tick(now)
+			switch arms[i].State(now).Phase {
+			case piper.PhaseIdle:
+				_, err = arms[i].Enable()
+			case piper.PhaseReady:
+				err = arms[i].Command(poses[i], 0.01*float64(i+1), 1)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := world.Step(tick); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, side := range calibration.Sides {
+		got := world.KinematicArm(side).State()
+		if moved(poses[i], got.Joints) > 1e-3 || math.Abs(got.Width-0.01*float64(i+1)) > 1e-4 {
+			t.Errorf("%s at %v, gripper %g", side, got.Joints, got.Width)
+		}
+		if s := arms[i].State(now); s.Side != side || s.Link.Bus != "can_"+side {
+			t.Errorf("%s: %s on %s", side, s.Side, s.Link.Bus)
+		}
 	}
 }

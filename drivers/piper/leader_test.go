@@ -34,7 +34,7 @@ func TestLeaderAndFollowerOnOneBus(t *testing.T) {
 			}
 			config := pipersim.DefaultConfig()
 			config.Role, config.Control, config.Leader = piper.RoleLeader, control, script
-			leader, err := pipersim.New(r.open(), r.world.Arm("right"), config)
+			leader, err := pipersim.New(r.open(), nil, config)
 			if err != nil {
 				t.Fatal(err)
 			}

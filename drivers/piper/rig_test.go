@@ -39,7 +39,7 @@ func driver(change func(*piper.Config)) option { return option{driver: change} }
 
 func newRig(t testing.TB, options ...option) *rig {
 	t.Helper()
-	world, err := plant.New(plant.Config{Timestep: tick})
+	world, err := plant.New(plant.Config{Timestep: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,6 +26,9 @@ func (f *Firmware) elapse() {
 		}
 		m.latched |= f.faults.latches(j)
 	}
+	if f.faults.on(GripperError) {
+		f.gripper.latched |= piper.GripperError
+	}
 	if g := &f.gripper; !g.onAt.IsZero() && !f.now.Before(g.onAt) {
 		g.on, g.onAt = true, time.Time{}
 	}

@@ -115,9 +115,9 @@ func (f *Firmware) statusFrame() can.Frame {
 
 func (f *Firmware) gripperFrame() can.Frame {
 	if !f.gripper.on {
-		return piper.GripperFeedback{}.Frame()
+		return piper.GripperFeedback{Bits: f.gripper.latched}.Frame()
 	}
-	g := piper.GripperFeedback{Bits: piper.GripperEnabled | piper.GripperHomed, Torque: f.state.GripForce}
+	g := piper.GripperFeedback{Bits: piper.GripperEnabled | piper.GripperHomed | f.gripper.latched, Torque: f.state.GripForce}
 	if f.flash.teach.Stroke > 0 {
 		g.Value = f.state.Width
 	}

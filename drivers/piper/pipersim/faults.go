@@ -59,12 +59,14 @@ const (
 	MotorOff
 	// StuckLeader: feedback arrives as 0x3A1..0x3A8.
 	StuckLeader
+	// GripperError: the gripper's driver reports an error, until healed and cleared.
+	GripperError
 	kinds
 )
 
 var kindNames = [kinds]string{"bus_silent", "bus_off", "wrong_enum", "joint_error", "joint_comm", "comm_blip", "undervoltage",
 	"over_temperature", "estop", "teach", "frozen", "stopped", "all_zero", "corrupt_limits", "limits_refused", "encoder_offset",
-	"no_stroke", "leader_traffic", "collision", "stall", "motor_off", "stuck_leader"}
+	"no_stroke", "leader_traffic", "collision", "stall", "motor_off", "stuck_leader", "gripper_error"}
 
 func (k Kind) String() string {
 	if k < kinds {

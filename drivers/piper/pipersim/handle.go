@@ -150,9 +150,12 @@ func (f *Firmware) gripperTarget(g piper.GripperCommand) {
 	if !f.cfg.Gripper {
 		return
 	}
+	if g.Code == piper.GripperDisableClear || g.Code == piper.GripperEnableClear {
+		f.gripper.latched = 0
+	}
 	switch g.Code {
 	case piper.GripperDisable, piper.GripperDisableClear:
-		f.gripper = gripper{}
+		f.gripper = gripper{latched: f.gripper.latched}
 	case piper.GripperEnable, piper.GripperEnableClear:
 		if !f.gripper.on && f.gripper.onAt.IsZero() {
 			f.gripper.onAt = f.now.Add(f.cfg.EnableDelay)

@@ -152,6 +152,7 @@ type gripper struct {
 	on            bool
 	onAt          time.Time
 	width, torque float64
+	latched       piper.GripperBits
 }
 
 // flash is what survives power.
@@ -161,8 +162,12 @@ type flash struct {
 	collision piper.CollisionLevels
 }
 
-// New attaches firmware to a bus and to the arm that it moves. It sends nothing before the first Tick.
+// New attaches firmware to a bus and to the arm that it moves; a leader that follows
+// Config.Leader needs no arm. It sends nothing before the first Tick.
 func New(bus can.Bus, arm plant.Arm, cfg Config) (*Firmware, error) {
+	if arm == nil && cfg.Role == piper.RoleLeader && cfg.Leader != nil {
+		arm = scripted{}
+	}
 	if bus == nil || arm == nil {
 		return nil, errors.New("pipersim: bus and arm are required")
 	}
@@ -184,6 +189,12 @@ func New(bus can.Bus, arm plant.Arm, cfg Config) (*Firmware, error) {
 	f.cancel = bus.Listen(f.receive)
 	return f, nil
 }
+
+// scripted stands in for the arm of a leader whose motion is given.
+type scripted struct{}
+
+func (scripted) Drive(plant.ArmDrive)  {}
+func (scripted) State() plant.ArmState { return plant.ArmState{} }
 
 func (c Config) flash() flash {
 	fl := flash{teach: piper.GripperTeach{Range: 100, Stroke: c.Stroke, Friction: 1}, collision: piper.CollisionLevels{1, 1, 1, 1, 1, 1}}
