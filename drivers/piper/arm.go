@@ -12,9 +12,10 @@ import (
 // Arm drives one PiPER. Its methods are safe for concurrent use; Tick is called by
 // one goroutine. It never calls the bus with its lock held.
 type Arm struct {
-	cfg    Config
-	bus    can.Bus
-	cancel func()
+	cfg     Config
+	bus     can.Bus
+	busName string
+	cancel  func()
 
 	mu       sync.Mutex
 	now      time.Time // of the last Tick
@@ -57,7 +58,7 @@ func New(bus can.Bus, cfg Config) (*Arm, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	a := &Arm{cfg: cfg, bus: bus, in: newHeard(cfg)}
+	a := &Arm{cfg: cfg, bus: bus, busName: bus.Name(), in: newHeard(cfg)}
 	for j := range a.limits {
 		a.limits[j] = a.configured(j)
 	}

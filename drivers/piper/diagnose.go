@@ -88,17 +88,17 @@ func (a *Arm) diagnose(now time.Time) (found []Fault) {
 func (a *Arm) diagnoseLink(now time.Time, add func(Cause, string, ...any)) {
 	switch {
 	case a.busState == can.BusOff:
-		add(CauseBus, "bus %s is off after too many errors; check wiring and termination, then restart the interface", a.bus.Name())
+		add(CauseBus, "bus %s is off after too many errors; check wiring and termination, then restart the interface", a.busName)
 	case a.busState == can.Down:
-		add(CauseBus, "bus %s is down; bring it up at 1 Mbit/s", a.bus.Name())
+		add(CauseBus, "bus %s is down; bring it up at 1 Mbit/s", a.busName)
 	case longer(a.in.links.failing, now, a.cfg.StaleAfter):
-		add(CauseBus, "bus %s takes no frames: %s", a.bus.Name(), a.in.links.lastError)
+		add(CauseBus, "bus %s takes no frames: %s", a.busName, a.in.links.lastError)
 	}
 	if missing := a.missing(now); missing != "" {
 		add(CauseStale, "%s", missing)
 	}
 	if t := a.in.target; !t.at.IsZero() && now.Sub(t.at) < a.cfg.ForeignWindow {
-		add(CauseForeign, "somebody else commands this arm (frame %s on %s): unlink the leader arm or stop the other program", t.value, a.bus.Name())
+		add(CauseForeign, "somebody else commands this arm (frame %s on %s): unlink the leader arm or stop the other program", t.value, a.busName)
 	}
 }
 
@@ -202,7 +202,7 @@ func (a *Arm) missing(now time.Time) string {
 		case !stuck.at.IsZero() && now.Sub(stuck.at) < a.cfg.ForeignWindow:
 			return fmt.Sprintf("feedback arrives as 0x%03X instead of 0x%03X: the arm is stuck in the leader state; make it a follower (0x470 FC) and cycle its power", stuck.value.ID, IDStatus)
 		case !ever:
-			return fmt.Sprintf("no frame 0x%03X (%s) yet; is the arm on and %s at 1 Mbit/s?", id, a.content(id), a.bus.Name())
+			return fmt.Sprintf("no frame 0x%03X (%s) yet; is the arm on and %s at 1 Mbit/s?", id, a.content(id), a.busName)
 		}
 		return fmt.Sprintf("no frame 0x%03X (%s) for %v", id, a.content(id), age.Round(time.Millisecond))
 	}

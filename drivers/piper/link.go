@@ -104,7 +104,7 @@ func (c *linkCounters) sentOne(err error, now time.Time) {
 func (a *Arm) linkState(now time.Time) Link {
 	c := &a.in.links
 	return Link{
-		Bus:        a.bus.Name(),
+		Bus:        a.busName,
 		State:      a.busState,
 		Received:   c.received,
 		Sent:       c.sent,

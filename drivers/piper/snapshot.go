@@ -134,9 +134,9 @@ func (a *Arm) Leader(now time.Time) Leader {
 	switch {
 	case !stuck.at.IsZero() && now.Sub(stuck.at) < a.cfg.ForeignWindow:
 		l.Stuck = true
-		l.Detail = a.says("bus %s: an arm answers as 0x%03X: it is stuck in the leader state; make it a follower (0x470 FC) and cycle its power", a.bus.Name(), stuck.value.ID)
+		l.Detail = a.says("bus %s: an arm answers as 0x%03X: it is stuck in the leader state; make it a follower (0x470 FC) and cycle its power", a.busName, stuck.value.ID)
 	case !l.Heard:
-		l.Detail = a.says("bus %s: no leader yet; leaders are silent until they are moved", a.bus.Name())
+		l.Detail = a.says("bus %s: no leader yet; leaders are silent until they are moved", a.busName)
 	}
 	if l.Heard {
 		l.Age = now.Sub(l.Stamp)
