@@ -5,9 +5,9 @@
 // # The network, in the paper's order
 //
 // The views are merged to one image; its crops are encoded and projected into
-// the word space (vision.go), laid out as a run of visual tokens (visual.go),
+// the word space (vision.go), laid out as a run of visual tokens (layout.go),
 // and put between the words of the prompt, which end with the proprioception
-// tokens (prompt.go). The language model (language.go, nn/layers) reads it all
+// tokens (policy.go). The language model (language.go, nn/layers) reads it all
 // once and then says the action, token by token (decode.go), or guesses many
 // and lets the model correct them (parallel.go), with the same result.
 package llavavla
@@ -19,13 +19,14 @@ import (
 	"cobot_vla/model/checkpoint"
 	"cobot_vla/model/nn"
 	"cobot_vla/model/nn/layers"
+	"cobot_vla/model/vision"
 )
 
 // Options of a Model.
 type Options struct {
 	// Positions it has room for, prompt and answer together. Default: what config.json allows.
 	Positions int
-	// Crops that are encoded in one image at most. Default 1.
+	// Crops that memory is reserved for at once; an image with more of them reserves more. Default 1.
 	Crops int
 	// Window is the most tokens that parallel decoding looks at together. Default 1: one at a time.
 	Window int
@@ -43,6 +44,10 @@ type Model struct {
 
 	answer, guess, words nn.Tokens
 	scores               map[*nn.Set]nn.Buf // [Window, set]
+
+	layout *layout // of the last image
+	// What parallel decoding works in: the guesses by place, what a pass is fed, what it said.
+	guesses, fed, said []int32
 
 	// head of the prompt whose keys and values are in the cache already.
 	head []int32
@@ -62,13 +67,14 @@ func Build(b nn.Backend, config checkpoint.Config, src Source, o Options) (*Mode
 	l := &loader{b: b, src: src}
 	m := &Model{
 		config: config, options: o, b: b,
-		tower:    newTower(l, config, o.Crops),
+		tower:    newTower(l, config),
 		language: newDecoder(l, config.Language, o.Positions),
 		answer:   b.Tokens(o.Positions),
 		guess:    b.Tokens(o.Positions),
 		words:    b.Tokens(o.Positions),
 		scores:   map[*nn.Set]nn.Buf{},
 	}
+	m.tower.reserve(o.Crops)
 	if config.Image.MergeType == "spatial_unpad" {
 		m.newline = b.Buf(1, config.Language.Hidden)
 		b.Write(m.newline, l.vector("newline", config.Language.Hidden))
@@ -81,43 +87,41 @@ func (m *Model) Config() checkpoint.Config { return m.config }
 
 // Image is what Encode made of an image: it stays on the backend, and the next Encode overwrites it.
 type Image struct {
-	visual  *Visual
-	encoded nn.Buf // [crops*patches, H]
-	resized nn.Buf // [ResizedHeight*ResizedWidth, H], when they are interpolated
+	layout           *layout
+	encoded, blended nn.Buf // [crops*patches, H], [blends, H]
 }
 
-// Encode runs the tower over the distinct crops of an image, pixels [n, 3, size, size].
-func (m *Model) Encode(pixels []float32, v *Visual) (Image, error) {
+// Tokens is how many visual tokens the image has.
+func (i Image) Tokens() int { return i.layout.tokens() }
+
+// Encode runs the tower over the crops of an image that plan wants encoded, pixels [plan.Encoded, 3, size, size].
+func (m *Model) Encode(pixels []float32, plan *vision.Plan) (Image, error) {
 	c := m.config.Vision
-	size := c.Channels * c.ImageSize * c.ImageSize
-	if v.Side != c.Grid() || len(pixels)%size != 0 || len(pixels)/size != slices.Max(v.Source)+1 {
-		return Image{}, fmt.Errorf("encode: %d pixel values for %d crops of %d in %d x %d patches", len(pixels), slices.Max(v.Source)+1, size, v.Side, v.Side)
+	if want := plan.Encoded * c.Channels * c.ImageSize * c.ImageSize; len(pixels) != want || plan.Grid != c.Grid() {
+		return Image{}, fmt.Errorf("encode: %d pixel values for %d crops of %d x %d patches, expected %d", len(pixels), plan.Encoded, plan.Grid, plan.Grid, want)
 	}
-	if len(pixels)/size > m.options.Crops {
-		return Image{}, fmt.Errorf("encode: %d crops, the model has room for %d", len(pixels)/size, m.options.Crops)
+	if m.layout == nil || m.layout.plan != plan {
+		m.layout = newLayout(plan)
 	}
-	image := Image{visual: v, encoded: m.tower.encode(pixels)}
-	if !v.Resized() {
-		return image, nil
+	m.tower.reserve(plan.Encoded)
+	image := Image{layout: m.layout, encoded: m.tower.encode(pixels)}
+	if len(plan.Blends) > 0 {
+		var err error
+		if image.blended, err = m.layout.blend(m.b, image.encoded); err != nil {
+			return Image{}, err
+		}
 	}
-	// Larger images than a robot's composite: rare, and simplest on the host.
-	encoded := make([]float32, image.encoded.Rows*image.encoded.Cols)
-	if err := m.b.Read(encoded, image.encoded); err != nil {
-		return Image{}, err
-	}
-	image.resized = m.b.Buf(v.ResizedHeight*v.ResizedWidth, image.encoded.Cols)
-	m.b.Write(image.resized, v.interpolate(encoded, image.encoded.Cols))
-	return image, nil
+	return image, m.b.Sync()
 }
 
 // splice puts the visual tokens into dst [Tokens, H].
 func (m *Model) splice(dst nn.Buf, image Image) {
-	m.b.Gather(dst, image.encoded, image.visual.base)
-	if image.visual.Resized() {
-		m.b.Gather(dst, image.resized, image.visual.grid)
+	m.b.Gather(dst, image.encoded, image.layout.encoded)
+	if !image.blended.IsZero() {
+		m.b.Gather(dst, image.blended, image.layout.blended)
 	}
-	if image.visual.Newline {
-		m.b.Gather(dst, m.newline, image.visual.ends)
+	if !m.newline.IsZero() {
+		m.b.Gather(dst, m.newline, image.layout.newline)
 	}
 }
 
@@ -134,7 +138,7 @@ func (m *Model) Prefill(p Prompt, image Image) (nn.Buf, error) {
 
 // prefill keeps the last row of what the last block gives, or all of them.
 func (m *Model) prefill(p Prompt, image Image, all bool) (nn.Buf, error) {
-	visual := image.visual.Tokens()
+	visual := image.Tokens()
 	n := len(p.Before) + visual + len(p.After)
 	if n+1 > m.options.Positions || len(p.After) == 0 {
 		return nn.Buf{}, fmt.Errorf("prefill: a prompt of %d + %d + %d tokens, the model has room for %d positions and needs one after the image", len(p.Before), visual, len(p.After), m.options.Positions)

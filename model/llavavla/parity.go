@@ -16,6 +16,7 @@ import (
 
 	"cobot_vla/model/checkpoint"
 	"cobot_vla/model/nn"
+	"cobot_vla/model/vision"
 )
 
 // Parity is how far a backend is from reference outputs of the original implementation.
@@ -125,58 +126,42 @@ func (g *goldenRun) cases() []string {
 	return names
 }
 
-// plan of a case: its crops in pixel_values and how they are laid out.
-func (g *goldenRun) plan(name string) (crops []int, v *Visual, err error) {
-	config := g.checkpoint.Config
+// plan of a case: the crops of pixel_values to encode, and how they are laid out.
+func (g *goldenRun) plan(name string) (encoded []int, plan *vision.Plan, err error) {
 	var info goldenInfo
-	if err := json.Unmarshal(g.info[name], &info); err != nil && g.info[name] != nil {
+	if said := g.info[name]; said != nil {
+		if err := json.Unmarshal(said, &info); err != nil {
+			return nil, nil, err
+		}
+	}
+	rules, size := Rules(g.checkpoint.Config), vision.Size{}
+	switch {
+	case len(info.WH) == 2:
+		size = vision.Size{Width: info.WH[0], Height: info.WH[1]}
+	case len(info.HW) == 2:
+		size = vision.Size{Width: info.HW[1], Height: info.HW[0]}
+	case name == "square":
+		rules.AspectRatio, size = "square", vision.Size{Width: rules.Crop, Height: rules.Crop}
+	default:
+		return nil, nil, errors.New("info.json does not say its image size (image_size_wh or image_size_hw)")
+	}
+	if plan, err = vision.NewPlan(rules, size); err != nil {
 		return nil, nil, err
 	}
-	size := info.WH
-	if size == nil && len(info.HW) == 2 {
-		size = []int{info.HW[1], info.HW[0]}
-	}
-	side := config.Vision.Grid()
-	if len(size) != 2 {
-		if name != "square" {
-			return nil, nil, errors.New("info.json does not say its image size")
-		}
-		v, err := Arrange(config.Image, side, 0, 0, 0, 0, nil)
-		return []int{0}, v, err
-	}
-	w, h := bestResolution(config.Image.Pinpoints, size[0], size[1])
-	rows, cols := h/config.Vision.ImageSize, w/config.Vision.ImageSize
+	var crops []int
 	if err := json.Unmarshal(info.Crops, &crops); err != nil {
-		crops = nil // words: all different, in order
-		for i := range 1 + rows*cols {
+		for i := range plan.Source { // said in words: all in order
 			crops = append(crops, i)
 		}
 	}
-	var distinct, source []int
-	for _, crop := range crops {
-		at := slices.Index(distinct, crop)
-		if at < 0 {
-			at = len(distinct)
-			distinct = append(distinct, crop)
-		}
-		source = append(source, at)
+	if len(crops) != len(plan.Source) {
+		return nil, nil, fmt.Errorf("info.json lists %d crops, an image of %s has %d", len(crops), size, len(plan.Source))
 	}
-	v, err = Arrange(config.Image, side, rows, cols, size[0], size[1], source)
-	return distinct, v, err
-}
-
-// bestResolution is LLaVA's select_best_resolution.
-func bestResolution(pinpoints [][2]int, width, height int) (w, h int) {
-	best, least := -1, 0
-	for _, p := range pinpoints {
-		scale := min(float64(p[0])/float64(width), float64(p[1])/float64(height))
-		effective := min(int(float64(width)*scale)*int(float64(height)*scale), width*height)
-		waste := p[0]*p[1] - effective
-		if effective > best || effective == best && waste < least {
-			best, least, w, h = effective, waste, p[0], p[1]
-		}
+	encoded = make([]int, plan.Encoded)
+	for i, from := range plan.Source {
+		encoded[from] = crops[i]
 	}
-	return w, h
+	return encoded, plan, nil
 }
 
 func (g *goldenRun) ids(name string) ([]int32, error) {
@@ -202,7 +187,7 @@ func (g *goldenRun) load(b nn.Backend) error {
 	}
 	positions, crops := 0, 1
 	for _, name := range g.cases() {
-		distinct, v, err := g.plan(name)
+		distinct, plan, err := g.plan(name)
 		if err != nil {
 			return fmt.Errorf("case %s: %w", name, err)
 		}
@@ -210,7 +195,7 @@ func (g *goldenRun) load(b nn.Backend) error {
 		if err != nil {
 			return err
 		}
-		positions = max(positions, len(g.pre)+v.Tokens()+len(g.post)+answer.Len()+1)
+		positions = max(positions, len(g.pre)+len(plan.Tokens)+len(g.post)+answer.Len()+1)
 		crops = max(crops, len(distinct))
 	}
 	g.model, err = Load(b, g.checkpoint, Options{Positions: positions, Crops: crops})
@@ -255,7 +240,7 @@ func (g *goldenRun) pixels(crops []int) ([]float32, error) {
 func (g *goldenRun) run(name string) (Parity, error) {
 	report := Parity{Case: name}
 	m := g.model
-	crops, v, err := g.plan(name)
+	crops, plan, err := g.plan(name)
 	if err != nil {
 		return report, err
 	}
@@ -275,11 +260,11 @@ func (g *goldenRun) run(name string) (Parity, error) {
 	m.language.Observe = keep("lm_hidden")
 	defer func() { m.tower.encoder.Observe, m.language.Observe = nil, nil }()
 
-	image, err := m.Encode(pixels, v)
+	image, err := m.Encode(pixels, plan)
 	if err != nil {
 		return report, err
 	}
-	visual := m.b.Buf(v.Tokens(), m.config.Language.Hidden)
+	visual := m.b.Buf(image.Tokens(), m.config.Language.Hidden)
 	m.splice(visual, image)
 	seen["projected"], seen["visual"] = image.encoded, visual
 	seen["vision_feature"] = seen[fmt.Sprintf("vision_hidden.%d", m.config.Vision.Layers)]

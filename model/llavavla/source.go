@@ -45,11 +45,23 @@ func (f files) Vector(name string, n int) ([]float32, error) {
 	return t.F32()
 }
 
+// forget lets go of the pages of a tensor that was copied: they stay in the
+// system's cache, but no longer count as this process's memory.
+func (f files) forget(name string) {
+	if t, err := f.weights.Tensor(name); err == nil {
+		forget(t.Data)
+	}
+}
+
+// forgetter is a Source that can let go of a tensor's memory.
+type forgetter interface{ forget(name string) }
+
 // loader hands weights from a Source to a backend and keeps the first error.
 type loader struct {
-	b   nn.Backend
-	src Source
-	err error
+	b    nn.Backend
+	src  Source
+	err  error
+	read []string // matrices that the next weight is made of
 }
 
 func (l *loader) fail(err error) {
@@ -68,6 +80,7 @@ func (l *loader) vector(name string, n int) []float32 {
 func (l *loader) matrix(name string, out, in int) nn.Matrix {
 	m, err := l.src.Matrix(name+".weight", out, in)
 	l.fail(err)
+	l.read = append(l.read, name+".weight")
 	if l.src.Has(name + ".bias") {
 		m.Bias = l.vector(name+".bias", out)
 	}
@@ -78,7 +91,14 @@ func (l *loader) weight(spec nn.WeightSpec) nn.Weight {
 	if l.err != nil {
 		return nil
 	}
-	return l.b.Weight(spec)
+	w := l.b.Weight(spec)
+	if f, ok := l.src.(forgetter); ok {
+		for _, name := range l.read {
+			f.forget(name)
+		}
+	}
+	l.read = l.read[:0]
+	return w
 }
 
 func (l *loader) linear(name string, out, in int) nn.Weight {

@@ -13,40 +13,35 @@ import (
 type tower struct {
 	b      nn.Backend
 	config checkpoint.VisionConfig
-	crops  int // room
+	width  int // of the language model
 
 	patch     nn.Weight // [C, 3*P*P]
 	positions nn.Buf    // [patches, C]
-	encoder   *layers.Encoder
+	encoder   layers.Encoder
 	// The projector: fc2(gelu(fc1(x))).
 	fc1, fc2 nn.Weight // [H, C], [H, H]
 
+	crops     int    // room in the workspace
 	pixels    nn.Buf // [crops*3*size, size]
 	x         nn.Buf // [crops*patches, C]
 	hidden    nn.Buf // [crops*patches, H]
 	projected nn.Buf // [crops*patches, H]
 }
 
-func newTower(l *loader, c checkpoint.Config, crops int) *tower {
+func newTower(l *loader, c checkpoint.Config) *tower {
 	v, hidden := c.Vision, c.Language.Hidden
-	rows := crops * v.Patches()
 	t := &tower{
-		b: l.b, config: v, crops: crops,
+		b: l.b, config: v, width: hidden,
 		patch: l.weight(nn.WeightSpec{
 			Name:  "vision.embeddings.patch_embedding",
 			Parts: []nn.Matrix{l.matrix("vision.embeddings.patch_embedding", v.Hidden, v.Channels*v.PatchSize*v.PatchSize)},
 			Exact: true,
 		}),
 		positions: l.upload("vision.embeddings.position_embedding.weight", v.Patches(), v.Hidden),
-		encoder:   layers.NewEncoder(l.b, rows, v.Heads, v.HeadDim(), v.Intermediate),
 		fc1:       l.linear("projector.0", hidden, v.Hidden),
 		fc2:       l.linear("projector.2", hidden, hidden),
-		pixels:    l.b.Buf(crops*v.Channels*v.ImageSize, v.ImageSize),
-		x:         l.b.Buf(rows, v.Hidden),
-		hidden:    l.b.Buf(rows, hidden),
-		projected: l.b.Buf(rows, hidden),
 	}
-	t.encoder.Act = nn.GELUTanh
+	t.encoder = layers.Encoder{Act: nn.GELUTanh}
 	for i := range v.Layers {
 		name := fmt.Sprintf("vision.encoder.layers.%d.", i)
 		t.encoder.Blocks = append(t.encoder.Blocks, layers.EncoderBlock{
@@ -63,6 +58,18 @@ func newTower(l *loader, c checkpoint.Config, crops int) *tower {
 		})
 	}
 	return t
+}
+
+// reserve makes the workspace for images of that many crops.
+func (t *tower) reserve(crops int) {
+	if crops <= t.crops {
+		return
+	}
+	v, rows := t.config, crops*t.config.Patches()
+	t.encoder.Reserve(t.b, rows, v.Heads, v.HeadDim(), v.Intermediate)
+	t.pixels = t.b.Buf(crops*v.Channels*v.ImageSize, v.ImageSize)
+	t.x, t.hidden, t.projected = t.b.Buf(rows, v.Hidden), t.b.Buf(rows, t.width), t.b.Buf(rows, t.width)
+	t.crops = crops
 }
 
 // encode gives the visual vectors of crops [n, 3, size, size], normalised: a

@@ -11,7 +11,7 @@ type EncoderBlock struct {
 	FC1, FC2 nn.Weight
 }
 
-// Encoder is a stack of pre-norm blocks without a final norm.
+// Encoder is a stack of pre-norm blocks without a final norm. Reserve comes before Forward.
 type Encoder struct {
 	Blocks []EncoderBlock
 	Act    nn.Act
@@ -23,19 +23,17 @@ type Encoder struct {
 	q, a, h nn.Buf
 }
 
-// NewEncoder makes the workspace for up to rows positions of width heads*headDim
+// Reserve makes the workspace for up to rows positions of width heads*headDim
 // and an MLP of width inner.
-func NewEncoder(b nn.Backend, rows, heads, headDim, inner int) *Encoder {
+func (e *Encoder) Reserve(b nn.Backend, rows, heads, headDim, inner int) {
 	width := heads * headDim
-	return &Encoder{
-		b: b,
-		cache: b.Cache(nn.CacheSpec{
-			Layers: 1, Capacity: rows, Heads: heads, KVHeads: heads, HeadDim: headDim,
-		}),
-		q: b.Buf(rows, width), // [rows, C] queries
-		a: b.Buf(rows, width), // [rows, C] what they attended to
-		h: b.Buf(rows, inner), // [rows, F]
-	}
+	e.b = b
+	e.cache = b.Cache(nn.CacheSpec{
+		Layers: 1, Capacity: rows, Heads: heads, KVHeads: heads, HeadDim: headDim,
+	})
+	e.q = b.Buf(rows, width) // [rows, C] queries
+	e.a = b.Buf(rows, width) // [rows, C] what they attended to
+	e.h = b.Buf(rows, inner) // [rows, F]
 }
 
 // Forward runs the blocks over x [rows, C], in place.

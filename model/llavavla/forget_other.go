@@ -1,0 +1,5 @@
+//go:build !linux
+
+package llavavla
+
+func forget([]byte) {}

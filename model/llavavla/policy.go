@@ -1,0 +1,403 @@
+package llavavla
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"cobot_vla/calibration"
+	"cobot_vla/model"
+	"cobot_vla/model/checkpoint"
+	"cobot_vla/model/nn"
+	"cobot_vla/model/nn/cpu"
+	"cobot_vla/model/text"
+	"cobot_vla/model/token"
+	"cobot_vla/model/vision"
+)
+
+// NavigationToken marks a mobile task, behind the instruction (LLaVA-VLA, section IV.D). A
+// checkpoint whose manifest has a navigation part has it among its added tokens.
+const NavigationToken = "<Navigation>"
+
+// ErrObservation: what the robot saw or felt is not what the manifest says.
+var ErrObservation = errors.New("the observation does not fit the policy")
+
+// Policy is a Model bound to a robot by its checkpoint's manifest.
+type Policy struct {
+	config   Config
+	manifest checkpoint.Manifest
+	stats    calibration.Statistics
+	words    *text.Tokenizer
+	grammar  *token.Grammar
+	model    *Model
+	b        nn.Backend
+	penalty  float32
+
+	directions, values *nn.Set // what may be said
+	costs              *Costs
+
+	// Of the last observation, as the next is likely to be alike.
+	vision      *vision.Preprocessor
+	pixels      []float32
+	instruction string
+	mobile      bool
+	prompt      text.Prompt
+	task        []int32
+
+	previous chunk
+	answer   []int32
+	guess    []int32
+	after    []int32
+}
+
+var _ model.Policy = (*Policy)(nil)
+
+// chunk is what was decided before, from which the next decision is guessed.
+type chunk struct {
+	stamp  time.Time
+	tokens []int32 // chunk x dims; none after driving
+}
+
+// Open loads a checkpoint directory with its manifest.yaml onto the processor.
+func Open(dir string, c Config) (*Policy, error) {
+	if err := c.complete(); err != nil {
+		return nil, err
+	}
+	b, err := cpu.New(c.CPU)
+	if err != nil {
+		return nil, err
+	}
+	p, err := OpenOn(b, dir, c)
+	if err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	return p, nil
+}
+
+// OpenOn is Open on any backend, which the policy's Close closes.
+func OpenOn(b nn.Backend, dir string, c Config) (*Policy, error) {
+	if err := c.complete(); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, "manifest.yaml")
+	manifest, err := checkpoint.ReadManifest(path)
+	if err != nil {
+		return nil, err
+	}
+	if manifest.Kind != "llavavla" {
+		return nil, fmt.Errorf("%s: kind is %q, this is the policy llavavla", path, manifest.Kind)
+	}
+	stats, err := manifest.LoadStatistics(path)
+	if err != nil {
+		return nil, err
+	}
+	files, err := checkpoint.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer files.Close()
+	words, err := files.Tokenizer()
+	if err != nil {
+		return nil, err
+	}
+	p := &Policy{config: c, manifest: manifest, stats: stats, words: words, b: b, penalty: float32(files.Generation.RepetitionPenalty)}
+	if p.grammar, err = token.NewGrammar(manifest, stats); err != nil {
+		return nil, err
+	}
+	if err := p.bind(files); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	positions := c.Positions
+	if positions == 0 {
+		positions = min(8192, files.Config.Language.MaxPositions)
+	}
+	p.model, err = Load(b, files, Options{Positions: positions, Window: 1 + p.grammar.Actions()})
+	return p, err
+}
+
+// bind checks the manifest's tokens against the checkpoint and prepares the sets of what may be said.
+func (p *Policy) bind(c *checkpoint.Checkpoint) error {
+	predictable := int32(c.Predictable(p.words))
+	if p.manifest.ActionTokenTop != uint32(p.words.BaseSize()) {
+		return fmt.Errorf("action_token_top is %d, but the tokenizer's base vocabulary is %d: action tokens would mean other numbers", p.manifest.ActionTokenTop, p.words.BaseSize())
+	}
+	first, last := p.grammar.Tokenizer().Range()
+	ranges := []nn.IDRange{{From: int32(first), To: int32(last) + 1}}
+	var err error
+	if p.values, err = nn.NewSet(ranges...); err != nil {
+		return err
+	}
+	if n := p.manifest.Navigation; n != nil {
+		ids := make([]int32, len(n.DirectionTokens))
+		for i, id := range n.DirectionTokens {
+			if ids[i] = int32(id); ids[i] >= predictable || ids[i] < 0 {
+				return fmt.Errorf("navigation.direction_tokens[%d] is %d, the model can say 0..%d", i, id, predictable-1)
+			}
+		}
+		if p.directions, err = nn.IDs(ids...); err != nil {
+			return err
+		}
+		id, ok := p.words.ID(NavigationToken)
+		if !ok {
+			return fmt.Errorf("navigation is set, but the tokenizer has no %s, which marks a mobile task", NavigationToken)
+		}
+		p.task = []int32{id}
+	}
+	if p.values.Max() >= predictable {
+		return fmt.Errorf("action_token_top is %d, the model can say 0..%d", p.manifest.ActionTokenTop, predictable-1)
+	}
+	return nil
+}
+
+// Manifest says what robot the policy was made for.
+func (p *Policy) Manifest() checkpoint.Manifest { return p.manifest }
+
+// Statistics the policy was made with, in the manifest's order.
+func (p *Policy) Statistics() calibration.Statistics { return p.stats }
+
+// Model is the network.
+func (p *Policy) Model() *Model { return p.model }
+
+// Close frees the weights.
+func (p *Policy) Close() error { return p.b.Close() }
+
+// Reset forgets the last decision, which the next would be guessed from.
+func (p *Policy) Reset() { p.previous = chunk{tokens: p.previous.tokens[:0]} }
+
+// Act decides on one observation.
+func (p *Policy) Act(ctx context.Context, obs model.Observation, emit func(step int, values []float64, tokens []uint32)) (model.Action, error) {
+	if err := ctx.Err(); err != nil {
+		return model.Action{}, err
+	}
+	watch := stopwatch{now: p.config.Now, last: p.config.Now()}
+	prompt, err := p.read(obs)
+	if err != nil {
+		return model.Action{}, err
+	}
+	watch.lap("preprocess")
+
+	image, err := p.model.Encode(p.pixels, p.vision.Plan())
+	if err != nil {
+		return model.Action{}, err
+	}
+	if err := errors.Join(p.b.Sync(), ctx.Err()); err != nil {
+		return model.Action{}, err
+	}
+	watch.lap("vision")
+
+	hidden, err := p.model.Prefill(prompt, image)
+	if err != nil {
+		return model.Action{}, err
+	}
+	if err := errors.Join(p.b.Sync(), ctx.Err()); err != nil {
+		return model.Action{}, err
+	}
+	watch.lap("prefill")
+
+	action, err := p.decode(ctx, obs, hidden, emit)
+	if err != nil {
+		return model.Action{}, err
+	}
+	watch.lap("decode")
+	action.Timings = watch.laps
+	return action, nil
+}
+
+// read turns an observation into pixels and a prompt.
+func (p *Policy) read(obs model.Observation) (Prompt, error) {
+	size := vision.Size{Width: obs.Width, Height: obs.Height}
+	if p.vision == nil || p.vision.Plan().Image != size {
+		plan, err := vision.NewPlan(Rules(p.model.config), size)
+		if err != nil {
+			return Prompt{}, fmt.Errorf("%w: %w", ErrObservation, err)
+		}
+		if p.vision, err = vision.NewPreprocessor(plan); err != nil {
+			return Prompt{}, fmt.Errorf("%w: %w", ErrObservation, err)
+		}
+		p.pixels = make([]float32, p.vision.Len())
+	}
+	if err := p.vision.Pixels(p.pixels, vision.Image{Size: size, Pix: obs.Image}); err != nil {
+		return Prompt{}, fmt.Errorf("%w: %w", ErrObservation, err)
+	}
+	state, err := p.state(obs)
+	if err != nil {
+		return Prompt{}, err
+	}
+	if obs.Mobile && p.task == nil {
+		return Prompt{}, fmt.Errorf("%w: a mobile task, but the manifest %q has no navigation", ErrObservation, p.manifest.Name)
+	}
+	if p.config.Slicing != text.Exact {
+		return p.sliced(obs, state)
+	}
+	if p.prompt.Head == nil || p.instruction != obs.Instruction || p.mobile != obs.Mobile {
+		var task []int32
+		if obs.Mobile {
+			task = p.task
+		}
+		prompt, err := p.words.Prompt(obs.Instruction, task)
+		if err != nil {
+			return Prompt{}, fmt.Errorf("%w: %w", ErrObservation, err)
+		}
+		p.prompt, p.instruction, p.mobile = prompt, obs.Instruction, obs.Mobile
+	}
+	p.after = append(append(append(p.after[:0], p.prompt.Task...), state...), p.prompt.Tail...)
+	return Prompt{Before: p.prompt.Head, After: p.after}, nil
+}
+
+// sliced is the prompt with the original's slip.
+func (p *Policy) sliced(obs model.Observation, state []int32) (Prompt, error) {
+	if obs.Mobile {
+		return Prompt{}, fmt.Errorf("%w: the original has no mobile tasks, so slicing %s has none", ErrObservation, p.config.Slicing)
+	}
+	ids, err := p.words.PromptAs(p.config.Slicing, obs.Instruction, state)
+	if err != nil {
+		return Prompt{}, fmt.Errorf("%w: %w", ErrObservation, err)
+	}
+	at := slices.Index(ids, text.ImageToken)
+	if at < 0 {
+		return Prompt{}, fmt.Errorf("%w: slicing %s overwrote the image in the prompt", ErrObservation, p.config.Slicing)
+	}
+	return Prompt{Before: ids[:at], After: ids[at+1:]}, nil
+}
+
+// state is the proprioception as ids.
+func (p *Policy) state(obs model.Observation) ([]int32, error) {
+	bins := obs.Bins
+	tok := p.grammar.Tokenizer()
+	if len(bins) == 0 {
+		var err error
+		if bins, err = tok.State(p.stats, obs.State); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrObservation, err)
+		}
+	}
+	if len(bins) != len(p.manifest.Proprioception) {
+		return nil, fmt.Errorf("%w: %d numbers of proprioception, the manifest lists %d", ErrObservation, len(bins), len(p.manifest.Proprioception))
+	}
+	ids := make([]int32, len(bins))
+	for i, digit := range bins {
+		if digit < 1 || int(digit) > tok.Bins() {
+			return nil, fmt.Errorf("%w: %s has bin %d, expected 1..%d", ErrObservation, p.manifest.Proprioception[i], digit, tok.Bins())
+		}
+		ids[i] = int32(tok.ID(digit))
+	}
+	return ids, nil
+}
+
+// decode says the action, and each step of it as soon as its tokens are certain.
+func (p *Policy) decode(ctx context.Context, obs model.Observation, hidden nn.Buf, emit func(int, []float64, []uint32)) (model.Action, error) {
+	var first uint32
+	dims := len(p.manifest.Action.Names)
+	var step []uint32
+	var failure error
+	d := Decoding{
+		Penalty: p.penalty,
+		Grammar: func(answer []int32) *nn.Set { return p.allowed(answer, obs.Mobile) },
+		Emit: func(i int, id int32) {
+			if i == 0 {
+				first = uint32(id)
+			}
+			if obs.Mobile && i == 0 || obs.Mobile && first != p.stop() {
+				return
+			}
+			if step = append(step, uint32(id)); len(step) < dims {
+				return
+			}
+			values, err := p.grammar.Tokenizer().Values(p.stats, step)
+			if failure = errors.Join(failure, err); failure == nil && emit != nil {
+				emit(i/dims, values, step)
+			}
+			step = nil // the receiver keeps what it got
+		},
+	}
+	var err error
+	if p.config.Parallel && p.costs != nil {
+		p.answer, err = p.model.Parallel(ctx, p.answer[:0], hidden, d, p.expect(obs), p.costs)
+	} else {
+		p.answer, err = p.model.Greedy(ctx, p.answer[:0], hidden, d)
+	}
+	if err = errors.Join(err, failure); err != nil {
+		return model.Action{}, err
+	}
+	ids := make([]uint32, len(p.answer))
+	for i, id := range p.answer {
+		ids[i] = uint32(id)
+	}
+	action, err := p.grammar.Parse(ids, obs.Mobile)
+	if err != nil {
+		return model.Action{}, err
+	}
+	p.previous.stamp = obs.Stamp
+	p.previous.tokens = p.previous.tokens[:0]
+	if action.Navigation == nil {
+		p.previous.tokens = append(p.previous.tokens, p.answer[len(p.answer)-p.grammar.Actions():]...)
+	}
+	return action, nil
+}
+
+// stop is the direction that manipulation follows.
+func (p *Policy) stop() uint32 { return p.manifest.Navigation.DirectionTokens[token.Stop] }
+
+// allowed is the set of ids that may follow.
+func (p *Policy) allowed(answer []int32, mobile bool) *nn.Set {
+	first := uint32(0)
+	if len(answer) > 0 {
+		first = uint32(answer[0])
+	}
+	if p.grammar.At(len(answer), first, mobile) == nil {
+		return nil
+	}
+	if mobile && len(answer) == 0 {
+		return p.directions
+	}
+	return p.values
+}
+
+// expect guesses the answer: the previous chunk as far as it overlaps, its last
+// step repeated after that, else the present state repeated.
+func (p *Policy) expect(obs model.Observation) []int32 {
+	p.guess = p.guess[:0]
+	if obs.Mobile { // the direction is certain before the first guess is fed
+		p.guess = append(p.guess, int32(p.stop()))
+	}
+	dims, n := len(p.manifest.Action.Names), p.grammar.Actions()
+	if len(p.previous.tokens) == n {
+		period := time.Duration(p.manifest.Action.Period * float64(time.Second))
+		passed := int((obs.Stamp.Sub(p.previous.stamp) + period/2) / period)
+		from := min(max(passed, 0)*dims, n-dims)
+		p.guess = append(p.guess, p.previous.tokens[from:]...)
+		for range n - (n - from) {
+			p.guess = append(p.guess, p.guess[len(p.guess)-dims])
+		}
+		return p.guess
+	}
+	if len(obs.State) != len(p.manifest.Proprioception) || p.manifest.Action.Mode != "absolute" {
+		return p.guess
+	}
+	for range p.manifest.Action.Chunk {
+		for i, name := range p.manifest.Action.Names {
+			at := slices.Index(p.manifest.Proprioception, name)
+			if at < 0 {
+				return p.guess
+			}
+			x := token.Normalise(p.stats, i, obs.State[at])
+			p.guess = append(p.guess, int32(p.grammar.Tokenizer().Encode(x)))
+		}
+	}
+	return p.guess
+}
+
+// stopwatch measures stages.
+type stopwatch struct {
+	now  func() time.Time
+	last time.Time
+	laps []model.Timing
+}
+
+func (s *stopwatch) lap(stage string) {
+	now := s.now()
+	s.laps = append(s.laps, model.Timing{Stage: stage, Took: now.Sub(s.last)})
+	s.last = now
+}
