@@ -15,7 +15,7 @@ type Frame struct {
 	Width    int
 	Height   int
 	Step     int    // bytes per row; 0 for compressed encodings
-	Encoding string // rgb8, bgr8, yuyv, mono8, or jpeg, png for compressed bytes
+	Encoding string // one that Decode knows: rgb8, bgr8, yuyv, mono8, …, or jpeg, png for compressed bytes
 	Data     []byte
 }
 
