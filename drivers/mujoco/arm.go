@@ -29,9 +29,10 @@ type arm struct {
 	squeeze float64    // the motor's force on the width, negative when it closes [N]
 }
 
-// newArm finds an arm in the model and parks it.
+// newArm finds an arm in the model and puts it where it starts.
 func newArm(w *World, calibrated calibration.Arm) (*arm, error) {
 	a := &arm{w: w, side: calibrated.Side}
+	start := w.cfg.start(calibrated)
 	for i := range a.qpos {
 		name := jointName(a.side, i+1)
 		a.qpos[i], a.dof[i] = w.engine.joint(name)
@@ -40,7 +41,7 @@ func newArm(w *World, calibrated calibration.Arm) (*arm, error) {
 			return nil, fmt.Errorf("mujoco: the model has no joint or motor %s", name)
 		}
 		a.zero[i] = calibrated.Joints[i].Zero
-		w.mem.qpos[a.qpos[i]] = calibrated.Park[i] + a.zero[i]
+		w.mem.qpos[a.qpos[i]] = start[i] + a.zero[i]
 		a.loops[i].ref.rate = 200 // a lag of 10 ms: smooths set points that come every 5 ms
 	}
 	for n := range a.fingerQ {
@@ -101,7 +102,7 @@ func (a *arm) control(dt float64) {
 func (a *arm) control1(i int, dt float64) {
 	s, m, l := jointServos[i], a.w.mem, &a.loops[i]
 	dof := a.dof[i]
-	m.friction[dof] = 0
+	m.friction[dof] = s.dry
 	q, velocity := m.qpos[a.qpos[i]], m.qvel[dof]
 	switch a.drive.Power {
 	case plant.Holding:
@@ -111,13 +112,13 @@ func (a *arm) control1(i int, dt float64) {
 		}
 		l.ref.step(a.drive.Joints[i]+a.zero[i], dt)
 		a.torques[i], m.ctrl[a.motor[i]] = l.run(s, q, velocity, m.bias[dof], a.w.engine.inertia(dof), dt)
-		m.damping[dof] = s.kd
+		m.damping[dof], m.friction[dof] = s.kd, 0
 	case plant.Damped:
 		a.torques[i], m.ctrl[a.motor[i]] = -s.damped*velocity, 0
 		m.damping[dof] = s.damped
 	default:
 		a.torques[i], m.ctrl[a.motor[i]] = 0, 0
-		m.damping[dof], m.friction[dof] = s.off, s.dry
+		m.damping[dof] = s.off
 	}
 }
 

@@ -22,6 +22,10 @@ type Config struct {
 	Robot calibration.Robot
 	// Scene is where it stands. Required: see scene.Tasks for samplers.
 	Scene scene.Scene
+	// Start is where the arms' joints start [rad], by side. Default: as they rest
+	// without power, parked with joints 2 and 3 on their stops, which is where a
+	// world leaves them as long as nobody drives them.
+	Start map[string][6]float64
 	// Seed of the nuisances of Variation. The scene brings its own.
 	Seed uint64
 	// Variation spreads what a real room does not hold constant: masses of objects
@@ -109,6 +113,16 @@ func (c Config) filled() (Config, error) {
 		return c, err
 	}
 	return c, checkRobot(c.Robot)
+}
+
+// start is where an arm's joints start.
+func (c Config) start(a calibration.Arm) [6]float64 {
+	if q, given := c.Start[a.Side]; given {
+		return q
+	}
+	q := a.Park
+	q[1], q[2] = a.Joints[1].Lower-limitSlack, a.Joints[2].Upper+limitSlack
+	return q
 }
 
 // checkRobot refuses a calibration that the scene can't be built from.

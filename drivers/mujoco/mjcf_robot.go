@@ -113,7 +113,8 @@ func (b *builder) wheel(base *element, name string, y float64) {
 	w := base.body(name, [3]float64{0, y, wheelRadius}, [4]float64{1, 0, 0, 0})
 	w.inertial(1.5, [3]float64{}, [3]float64{0.0016, 0.0027, 0.0016})
 	w.add("joint", text("name", name), text("type", "hinge"), nums("axis", 0, 1, 0), number("armature", wheelServo.armature), number("damping", wheelServo.kd))
-	w.hull("sphere", 0, roomBit, number("size", wheelRadius), number("condim", 3), nums("friction", 1.0, 0.005, 0.0001), number("priority", 1))
+	w.hull("sphere", 0, roomBit, number("size", wheelRadius), number("condim", 3), nums("friction", 1.0, 0.005, 0.0001), number("priority", 1),
+		nums("solref", 0.008, 1), nums("solimp", 0.99, 0.995, 0.001)) // stiff: softer, it would creep under traction
 	w.bar("cylinder", [3]float64{0, -0.025, 0}, [3]float64{0, 0.025, 0}, wheelRadius, rubber, "matte")
 	w.bar("cylinder", [3]float64{0, -0.027, 0}, [3]float64{0, 0.027, 0}, wheelRadius*0.6, accent, "metal")
 	b.motor(name, "joint")
@@ -202,7 +203,7 @@ func (b *builder) arm(base *element, arm calibration.Arm) {
 		j, servo := arm.Joints[i-1], jointServos[i-1]
 		at.add("joint", text("name", jointName(arm.Side, i)), text("type", "hinge"), nums("axis", 0, 0, 1),
 			text("limited", "true"), nums("range", j.Lower+j.Zero-limitSlack, j.Upper+j.Zero+limitSlack), nums("solreflimit", 0.008, 1),
-			nums("solreffriction", 0.004, 1), nums("solimpfriction", 0.99, 0.99, 0.001), // dry friction that does not creep
+			nums("solreffriction", 0.004, 1), nums("solimpfriction", 0.999, 0.999, 0.001), // dry friction that does not creep
 			number("armature", servo.armature), number("damping", servo.kd))
 		b.motor(jointName(arm.Side, i), "joint")
 		b.linkShapes(at, i, own, felt)

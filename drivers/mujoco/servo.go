@@ -14,20 +14,21 @@ type servo struct {
 	armature float64 // the rotor's inertia through the gear [kg·m²] or [kg]
 	damped   float64 // damping that sinks slowly, in Damped
 	off      float64 // the gear's own damping, in Off
-	dry      float64 // and its dry friction, in Off; while the motor holds it is the motor's business
+	dry      float64 // and its dry friction, in Off and Damped; while the motor holds it is the motor's business
 }
 
 // jointServos are J1 to J6. Limits: the largest torque that MIT frames can ask
 // a PiPER for, 8 N·m, four times as much on J1 to J3 (AgileX's SDK, firmware
 // up to S-V1.8-2). The other numbers are chosen: 2 % of a radian of error
-// gives the limit, damping is about critical with the arm half stretched.
+// gives the limit, damping is about critical with the arm half stretched. The wrist's
+// gears carry its own weight: logs of resting arms show nothing of the wrist.
 var jointServos = [6]servo{
 	{kp: 1600, kd: 45, ki: 6, limit: 32, windup: 8, armature: 0.10, damped: 30, off: 1.2, dry: 0.5},
 	{kp: 1600, kd: 45, ki: 6, limit: 32, windup: 8, armature: 0.10, damped: 30, off: 1.2, dry: 0.5},
 	{kp: 1600, kd: 35, ki: 6, limit: 32, windup: 8, armature: 0.10, damped: 20, off: 0.8, dry: 0.4},
-	{kp: 400, kd: 6, ki: 6, limit: 8, windup: 2, armature: 0.02, damped: 4, off: 0.10, dry: 0.08},
-	{kp: 400, kd: 6, ki: 6, limit: 8, windup: 2, armature: 0.02, damped: 4, off: 0.10, dry: 0.08},
-	{kp: 400, kd: 6, ki: 6, limit: 8, windup: 2, armature: 0.02, damped: 2, off: 0.05, dry: 0.08},
+	{kp: 400, kd: 6, ki: 6, limit: 8, windup: 2, armature: 0.02, damped: 4, off: 0.10, dry: 1.0},
+	{kp: 400, kd: 6, ki: 6, limit: 8, windup: 2, armature: 0.02, damped: 4, off: 0.10, dry: 1.0},
+	{kp: 400, kd: 6, ki: 6, limit: 8, windup: 2, armature: 0.02, damped: 2, off: 0.05, dry: 1.0},
 }
 
 // The gripper (chosen): 20 N between the fingers for each N·m of the drive's

@@ -136,8 +136,8 @@ func (w *World) Step(dt time.Duration) error {
 	if w.broken != nil {
 		return w.broken
 	}
-	if dt < 0 || dt%w.cfg.Timestep != 0 {
-		return fmt.Errorf("mujoco: step of %v: must be a multiple of the timestep, %v", dt, w.cfg.Timestep)
+	if dt <= 0 || dt%w.cfg.Timestep != 0 {
+		return fmt.Errorf("mujoco: step of %v: must be a positive multiple of the timestep, %v", dt, w.cfg.Timestep)
 	}
 	h := w.cfg.Timestep.Seconds()
 	for range dt / w.cfg.Timestep {
