@@ -1,10 +1,16 @@
 package calibration
 
 import (
-	_ "embed"
+	"embed"
 	"fmt"
+	"io/fs"
 	"os"
 )
+
+// files is what this package puts into the share directory of cobot_vla.
+//
+//go:embed cobot_magic.yaml
+var files embed.FS
 
 //go:embed cobot_magic.yaml
 var cobotMagic []byte
@@ -39,3 +45,7 @@ func Parse(file string, data []byte) (Robot, error) {
 	}
 	return r, nil
 }
+
+// Files are the calibration files that are compiled in, for the folder
+// calibration of the package's share directory.
+func Files() fs.FS { return files }

@@ -309,6 +309,8 @@ func (b *Node) tick(now time.Time) {
 		b.mode, b.v = modeEstop, b.limits.emergency(b.v, dt)
 	case b.fault() != "":
 		b.mode, b.v = modeFault, b.limits.emergency(b.v, dt)
+	case !b.st.Ready:
+		b.mode, b.v = modeDisabled, velocity{} // the driver sends zero
 	default:
 		b.mode, b.v = modeHolding, b.limits.ramp(b.v, want, dt)
 		if b.goal != nil || !b.v.still() {

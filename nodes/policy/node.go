@@ -44,8 +44,8 @@ type Node struct {
 	instruction string
 	notBefore   time.Time // no observation older than this
 	run         uint64    // grows when what is under way must be forgotten
-	busy        bool   // the policy works; it does one thing at a time
-	reset       bool   // it must forget the episode before the next observation
+	busy        bool      // the policy works; it does one thing at a time
+	reset       bool      // it must forget the episode before the next observation
 	cancel      context.CancelFunc
 	started     time.Time // of the inference
 
@@ -395,8 +395,12 @@ func (s *Node) part(m *msgs.PartStatus) {
 	if m.Mode == "waiting_for_policy" && stamp.After(s.sent.Add(5*time.Millisecond)) {
 		s.ready(stamp)
 	}
-	if m.Refused > 0 && m.Mode == "holding" && stamp.After(s.sent.Add(time.Second)) {
-		s.refused("the arms refused the chunk: " + m.Reason)
+	switch m.Mode {
+	case "waiting_for_policy", "following", "acquiring":
+	default:
+		if stamp.After(s.sent.Add(time.Second)) {
+			s.refused("the arms are " + m.Mode + ": " + m.Reason)
+		}
 	}
 }
 

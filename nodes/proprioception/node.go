@@ -7,10 +7,10 @@ package proprioception
 import (
 	"errors"
 	"fmt"
-	"math"
 	"strings"
 	"time"
 
+	"cobot_vla/calibration"
 	"cobot_vla/msgs"
 	"cobot_vla/nodes/rcl"
 )
@@ -18,9 +18,9 @@ import (
 // Names of values that are no joint's position. Odometry is read only as
 // velocity: an odometry pose means nothing to another day's robot.
 const (
-	BaseLinear    = "base_linear"  // [m/s]
-	BaseAngular   = "base_angular" // [rad/s]
-	CommandSuffix = "_command"     // left_gripper_command: the commanded position of left_gripper
+	BaseLinear    = calibration.BaseLinear    // [m/s]
+	BaseAngular   = calibration.BaseAngular   // [rad/s]
+	CommandSuffix = calibration.CommandSuffix // left_gripper_command: the commanded position of left_gripper
 )
 
 // Config is the node's parameters.
@@ -45,8 +45,8 @@ type Encoder interface {
 	Names() []string
 	// Version of the statistics.
 	Version() string
-	// Bins of the values, digits 1..256.
-	Bins(values []float64) []uint16
+	// Bins of the values, digits 1..256; an error for a value that is no number.
+	Bins(values []float64) ([]uint16, error)
 }
 
 // Open makes the encoder of the policy that the parameters name.
@@ -123,8 +123,6 @@ func (s *Node) tick(now time.Time) {
 		switch age := now.Sub(v.stamp); {
 		case !ok:
 			missing = append(missing, name+" (never heard)")
-		case math.IsNaN(v.value) || math.IsInf(v.value, 0):
-			missing = append(missing, fmt.Sprintf("%s (is %v)", name, v.value))
 		case age > time.Duration(s.cfg.MaxAge*float64(time.Second)):
 			missing = append(missing, fmt.Sprintf("%s (%.2f s old)", name, age.Seconds()))
 		case v.stamp.Before(oldest):
@@ -136,9 +134,14 @@ func (s *Node) tick(now time.Time) {
 	if s.waits != "" {
 		return
 	}
+	bins, err := s.enc.Bins(values)
+	if err != nil {
+		s.waits = err.Error()
+		return
+	}
 	_ = s.pub.Publish(&msgs.ProprioTokens{
 		Header: msgs.Header{Stamp: msgs.Stamp(oldest), FrameID: "base_link"},
-		Names:  names, Values: values, Bins: s.enc.Bins(values), StatisticsVersion: s.enc.Version(),
+		Names:  names, Values: values, Bins: bins, StatisticsVersion: s.enc.Version(),
 	})
 }
 

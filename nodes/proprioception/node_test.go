@@ -15,12 +15,12 @@ type tens struct{}
 
 func (tens) Names() []string { return []string{"right_joint1", "left_gripper_command", "base_linear"} }
 func (tens) Version() string { return "v1" }
-func (tens) Bins(v []float64) []uint16 {
+func (tens) Bins(v []float64) ([]uint16, error) {
 	out := make([]uint16, len(v))
 	for i, x := range v {
 		out[i] = uint16(10 * x)
 	}
-	return out
+	return out, nil
 }
 
 func TestValuesByNameAndNeverStale(t *testing.T) {

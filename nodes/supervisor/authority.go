@@ -228,6 +228,8 @@ func (a *authority) moving(now time.Time) string {
 			return fmt.Sprintf("the driver of the %s has been silent for %.2f s", partNames(bit), now.Sub(s.heard).Seconds())
 		case wanted && s.State != "active":
 			return fmt.Sprintf("the driver of the %s is %s: activate it", partNames(bit), s.State)
+		case wanted && s.Mode == "disabled":
+			return fmt.Sprintf("the %s are disabled: %s", partNames(bit), s.Reason)
 		case fresh && !s.Stopped:
 			return fmt.Sprintf("the %s are still moving (%s)", partNames(bit), s.Mode)
 		}

@@ -1,0 +1,87 @@
+// Command cobot_vla is the suite's one program: it launches robots, runs single
+// nodes (colcon installs it under each node's name), shows the demo, measures
+// itself and looks the machine over. `cobot_vla --help` lists the commands.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+	"github.com/rs/zerolog"
+)
+
+// cli is the command line.
+type cli struct {
+	LogLevel string `help:"Least severe log lines to show." enum:"trace,debug,info,warn,error" default:"info"`
+
+	Launch launchCmd `cmd:"" help:"Run a launch file, as ros2 launch does."`
+	Node   nodeCmd   `cmd:"" passthrough:"" help:"Run one node, as ros2 run does."`
+	Demo   demoCmd   `cmd:"" help:"A simulated Cobot-Magic moves to the table and fetches the bottle."`
+	Verify verifyCmd `cmd:"" help:"The long proof: many seeds, every fault; writes out/verify.json."`
+	Bench  benchCmd  `cmd:"" help:"Measure the suite on this machine."`
+	Doctor doctorCmd `cmd:"" help:"Say what this machine has and lacks, and how to get it."`
+}
+
+// app is what every command gets.
+type app struct {
+	ctx    context.Context
+	log    zerolog.Logger
+	stdout io.Writer
+	stderr io.Writer
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args, os.Stdout, os.Stderr)
+	stop()
+	var code exitCode
+	switch {
+	case errors.As(err, &code):
+		os.Exit(int(code))
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "cobot_vla:", err)
+		os.Exit(1)
+	}
+}
+
+// exitCode ends the program with that status and no further word.
+type exitCode int
+
+func (e exitCode) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+// run is main with its surroundings as arguments.
+func run(ctx context.Context, argv []string, stdout, stderr io.Writer) error {
+	var c cli
+	parser, err := kong.New(&c,
+		kong.Name("cobot_vla"),
+		kong.Description("ROS 2 nodes that run vision-language-action policies on an AgileX Cobot-Magic."),
+		kong.UsageOnError(),
+		kong.Writers(stdout, stderr),
+	)
+	if err != nil {
+		return err
+	}
+	args := argv[1:]
+	// Installed as lib/cobot_vla/<node>, the program is that node.
+	if name := filepath.Base(argv[0]); slices.Contains(executables(), name) {
+		args = append([]string{"node", name}, args...)
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		return err
+	}
+	level, err := zerolog.ParseLevel(c.LogLevel)
+	if err != nil {
+		return err
+	}
+	log := zerolog.New(zerolog.ConsoleWriter{Out: stderr, TimeFormat: "15:04:05.000"}).Level(level).With().Timestamp().Logger()
+	return parsed.Run(&app{ctx: ctx, log: log, stdout: stdout, stderr: stderr})
+}
