@@ -61,24 +61,28 @@ type chunk struct {
 	tokens []int32 // chunk x dims; none after driving
 }
 
-// Open loads a checkpoint directory with its manifest.yaml onto the processor.
+// Open loads a checkpoint directory with its manifest.yaml onto the processor,
+// from converted weights where Convert has put them.
 func Open(dir string, c Config) (*Policy, error) {
-	if err := c.complete(); err != nil {
-		return nil, err
-	}
-	b, err := cpu.New(c.CPU)
-	if err != nil {
-		return nil, err
-	}
-	p, err := OpenOn(b, dir, c)
-	if err != nil {
-		return nil, errors.Join(err, b.Close())
-	}
-	return p, nil
+	return open(dir, c, func(files *checkpoint.Checkpoint) (nn.Backend, error) {
+		with, err := converted(files, c.CPU)
+		if err != nil {
+			return nil, err
+		}
+		b, err := cpu.New(with)
+		if err != nil {
+			return nil, err
+		}
+		return b, nil
+	})
 }
 
-// OpenOn is Open on any backend, which the policy's Close closes.
+// OpenOn is Open on any backend, which the policy's Close, or a failure to load, closes.
 func OpenOn(b nn.Backend, dir string, c Config) (*Policy, error) {
+	return open(dir, c, func(*checkpoint.Checkpoint) (nn.Backend, error) { return b, nil })
+}
+
+func open(dir string, c Config, backend func(*checkpoint.Checkpoint) (nn.Backend, error)) (*Policy, error) {
 	if err := c.complete(); err != nil {
 		return nil, err
 	}
@@ -103,7 +107,7 @@ func OpenOn(b nn.Backend, dir string, c Config) (*Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Policy{config: c, manifest: manifest, stats: stats, words: words, b: b, penalty: float32(files.Generation.RepetitionPenalty)}
+	p := &Policy{config: c, manifest: manifest, stats: stats, words: words, penalty: float32(files.Generation.RepetitionPenalty)}
 	if p.grammar, err = token.NewGrammar(manifest, stats); err != nil {
 		return nil, err
 	}
@@ -114,8 +118,13 @@ func OpenOn(b nn.Backend, dir string, c Config) (*Policy, error) {
 	if positions == 0 {
 		positions = min(8192, files.Config.Language.MaxPositions)
 	}
-	p.model, err = Load(b, files, Options{Positions: positions, Window: 1 + p.grammar.Actions()})
-	return p, err
+	if p.b, err = backend(files); err != nil {
+		return nil, err
+	}
+	if p.model, err = Load(p.b, files, Options{Positions: positions, Window: 1 + p.grammar.Actions()}); err != nil {
+		return nil, errors.Join(err, p.b.Close())
+	}
+	return p, nil
 }
 
 // bind checks the manifest's tokens against the checkpoint and prepares the sets of what may be said.

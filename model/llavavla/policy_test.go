@@ -28,6 +28,24 @@ const testBase = 990 // of the tokenizer, of 1000 rows
 // testPolicy binds the smallest golden model to a robot of three joints and opens it.
 func testPolicy(t *testing.T, change func(*checkpoint.Manifest), c Config) (*Policy, error) {
 	t.Helper()
+	return openPolicy(t, testCheckpoint(t, change), c)
+}
+
+func openPolicy(t *testing.T, dir string, c Config) (*Policy, error) {
+	t.Helper()
+	p, err := Open(dir, c)
+	if err == nil {
+		t.Cleanup(func() {
+			if err := p.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	return p, err
+}
+
+func testCheckpoint(t *testing.T, change func(*checkpoint.Manifest)) string {
+	t.Helper()
 	dir := t.TempDir()
 	golden := filepath.Join(goldenDir, "tiny", "lmms")
 	for _, name := range []string{"config.json", "model.safetensors"} {
@@ -73,15 +91,7 @@ func testPolicy(t *testing.T, change func(*checkpoint.Manifest), c Config) (*Pol
 	write("statistics.yaml", data, err)
 	data, err = m.YAML("")
 	write("manifest.yaml", data, err)
-	p, err := Open(dir, c)
-	if err == nil {
-		t.Cleanup(func() {
-			if err := p.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	return p, err
+	return dir
 }
 
 func addNavigation(t *testing.T, path string) {
@@ -347,5 +357,51 @@ func TestExpect(t *testing.T) {
 	obs.Mobile = true
 	if got, want := fmt.Sprint(p.expect(obs)), "[703 812 813 814 812 813 814 812 813 814 812 813 814 812 813 814]"; got != want {
 		t.Errorf("much later: %v, expected %v", got, want)
+	}
+}
+
+func TestConvertedWeights(t *testing.T) {
+	dir := testCheckpoint(t, nil)
+	ctx := context.Background()
+	plain, err := openPolicy(t, dir, testConfig(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := plain.Act(ctx, observation(3, true), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path, err := Convert(dir, cpu.INT8) // the same file serves W8A16
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := openPolicy(t, dir, testConfig(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if packed := p.b.(*cpu.Backend).Config().Packed; packed != path {
+		t.Errorf("loaded from %q, expected %q", packed, path)
+	}
+	got, err := p.Act(ctx, observation(3, true), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got.Tokens, want.Tokens) || !reflect.DeepEqual(got.Navigation, want.Navigation) {
+		t.Errorf("converted weights give %+v, the checkpoint's %+v", got, want)
+	}
+	// A checkpoint that was trained further is another one.
+	weights := filepath.Join(dir, "model.safetensors")
+	data, err := os.ReadFile(weights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := len(data) / 2; i < len(data); i += 1000 {
+		data[i] ^= 1
+	}
+	if err := os.WriteFile(weights, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openPolicy(t, dir, testConfig(true)); !errors.Is(err, cpu.ErrPacked) || !strings.Contains(err.Error(), "convert again") {
+		t.Errorf("stale converted weights: %v", err)
 	}
 }

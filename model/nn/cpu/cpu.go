@@ -57,6 +57,8 @@ type Config struct {
 	// Packed is a file of converted weights (WritePacked) of the same precision:
 	// weights found in it by name are used as they are, without reading the checkpoint.
 	Packed string
+	// PackedSource, when set, is what those weights must have been converted from.
+	PackedSource string
 }
 
 // DefaultConfig is W8A16 on all processors.
@@ -117,7 +119,7 @@ func New(c Config) (*Backend, error) {
 		return nil, fmt.Errorf("kernels %q: this processor runs %v", c.Kernels, names)
 	}
 	if c.Packed != "" {
-		packed, err := openPacked(c.Packed, c.Precision)
+		packed, err := openPacked(c.Packed, c.PackedSource, c.Precision)
 		if err != nil {
 			return nil, err
 		}

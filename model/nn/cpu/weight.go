@@ -109,20 +109,15 @@ func (b *Backend) Weight(spec nn.WeightSpec) nn.Weight {
 	w.hasBias = bias != nil
 	b.weights = append(b.weights, w)
 	if b.packed != nil {
-		found, err := b.packed.find(w)
+		found, err := b.packed.find(b, w)
 		if b.fail(err) || found {
 			return w
 		}
 	}
-	w.data = b.room(w.panels * w.groups * groupBytes)
-	w.bias = as[float32](b.room(4 * w.panels * panel))
-	if w.element == elementI8 {
-		w.scale = as[float32](b.room(4 * w.panels * panel))
-	}
+	w.allocate(b)
 	if b.err != nil {
 		return w
 	}
-	w.bias = w.bias[:w.panels*panel]
 	for r, v := range bias {
 		p, lane := w.place(r)
 		w.bias[p*panel+lane] = v
@@ -133,15 +128,20 @@ func (b *Backend) Weight(spec nn.WeightSpec) nn.Weight {
 	return w
 }
 
-func (b *Backend) element(exact bool) element {
-	switch {
-	case exact || b.config.Precision == F32:
-		return elementF32
-	case b.config.Precision == BF16:
-		return elementBF16
-	default:
-		return elementI8
+// allocate makes room for a weight whose shape is known.
+func (w *weight) allocate(b *Backend) {
+	w.data = b.room(w.panels * w.groups * groupBytes)
+	w.bias = as[float32](b.room(4 * w.panels * panel))
+	if w.element == elementI8 {
+		w.scale = as[float32](b.room(4 * w.panels * panel))
 	}
+}
+
+func (b *Backend) element(exact bool) element {
+	if exact {
+		return elementF32
+	}
+	return b.config.Precision.element()
 }
 
 // loadJob packs one panel a task.
