@@ -105,10 +105,11 @@ func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
 func clamp(v, limit float64) float64 { return math.Max(-limit, math.Min(limit, v)) }
 
-// SetLight says what the lamps shall do; it is sent once with the next Tick.
+// SetLight says what the lamps shall do, brightness held to 0..1; it is sent once with the next Tick.
 func (d *Driver) SetLight(l Light) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	l.FrontBrightness, l.RearBrightness = max(0, min(1, l.FrontBrightness)), max(0, min(1, l.RearBrightness))
 	l.Count = d.light.Count + 1
 	d.light, d.lightWanted = l, true
 }
@@ -127,6 +128,9 @@ func (d *Driver) Tick(now time.Time) {
 		d.started = now
 	}
 	d.identify(now)
+	if d.clear {
+		d.graceUntil = now.Add(d.cfg.ClearGrace)
+	}
 	d.judge(now)
 	d.expire(now)
 	out := d.due(now)
@@ -215,7 +219,7 @@ func (d *Driver) due(now time.Time) (out []can.Frame) {
 		return nil
 	}
 	if d.clear {
-		d.clear, d.graceUntil = false, now.Add(d.cfg.ClearGrace)
+		d.clear = false
 		out = append(out, ClearFault(0))
 	}
 	if d.wantsMode() && now.Sub(d.modeAsked) >= d.cfg.ModeEvery {

@@ -196,8 +196,8 @@ func (l Light) State() can.Frame   { return l.frame(IDLight) }
 func (l Light) Command() can.Frame { return l.frame(IDLightCommand) }
 
 func (l Light) frame(id uint32) can.Frame {
-	f := frame(id, 0, byte(l.Front), byte(ticks(l.FrontBrightness, 0.01, 0, 100)),
-		byte(l.Rear), byte(ticks(l.RearBrightness, 0.01, 0, 100)), 0, 0, l.Count)
+	f := frame(id, 0, byte(l.Front), byte(ticks(l.FrontBrightness, 0.01, 0, 255)),
+		byte(l.Rear), byte(ticks(l.RearBrightness, 0.01, 0, 255)), 0, 0, l.Count)
 	if l.Enabled {
 		f.Data[0] = 1
 	}

@@ -109,7 +109,7 @@ func (f *Firmware) system() tracer.System {
 		s.Mode = tracer.ModeStandby
 	}
 	if f.faults.on(WrongEnum) {
-		s.Vehicle, s.Mode, s.Faults = 0x5A, 0x3B, 0xF0F0
+		s.Vehicle, s.Mode, s.Faults = 0x5A, 0x3B, 0xF080
 	}
 	return s
 }

@@ -224,11 +224,17 @@ func (f *Firmware) request(m tracer.ControlMode) {
 	}
 }
 
+// emergencyFactor is how much harder than by its ramp the base brakes in an emergency stop; chosen.
+const emergencyFactor = 3
+
 // drive moves the velocity towards what is wanted and tells the plant.
 func (f *Firmware) drive(dt time.Duration) {
-	want := f.wanted()
-	f.velocity.Linear = toward(f.velocity.Linear, clamp(want.Linear, f.cfg.MaxLinear), f.cfg.Acceleration*dt.Seconds())
-	f.velocity.Angular = toward(f.velocity.Angular, clamp(want.Angular, f.cfg.MaxAngular), f.cfg.AngularAcceleration*dt.Seconds())
+	want, seconds := f.wanted(), dt.Seconds()
+	if f.vehicle() == tracer.VehicleEmergencyStop {
+		seconds *= emergencyFactor
+	}
+	f.velocity.Linear = toward(f.velocity.Linear, clamp(want.Linear, f.cfg.MaxLinear), f.cfg.Acceleration*seconds)
+	f.velocity.Angular = toward(f.velocity.Angular, clamp(want.Angular, f.cfg.MaxAngular), f.cfg.AngularAcceleration*seconds)
 	if f.faults.on(Blocked) {
 		f.base.Drive(0, 0)
 		return
@@ -241,8 +247,10 @@ func (f *Firmware) wanted() tracer.Velocity {
 	switch {
 	case f.vehicle() != tracer.VehicleOK:
 		return tracer.Velocity{}
-	case f.faults.on(RemoteControl), f.faults.on(RemoteStandby):
+	case f.faults.on(RemoteControl):
 		return tracer.Velocity{Linear: f.faults.detail[RemoteControl].Value}
+	case f.faults.on(RemoteStandby):
+		return tracer.Velocity{Linear: f.faults.detail[RemoteStandby].Value}
 	case f.mode != tracer.ModeCAN, f.commandAt.IsZero(), f.now.Sub(f.commandAt) > f.cfg.CommandTimeout:
 		return tracer.Velocity{}
 	}
