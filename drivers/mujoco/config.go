@@ -112,7 +112,23 @@ func (c Config) filled() (Config, error) {
 	if err := c.Scene.Validate(); err != nil {
 		return c, err
 	}
-	return c, checkRobot(c.Robot)
+	if err := checkRobot(c.Robot); err != nil {
+		return c, err
+	}
+	for side := range c.Start {
+		if _, ok := c.Robot.Arm(side); !ok {
+			return c, fmt.Errorf("mujoco: start of arm %q: the robot has no such arm", side)
+		}
+	}
+	for name, size := range c.Render.Sizes {
+		if _, ok := c.Robot.Camera(name); !ok && name != FilmCamera {
+			return c, fmt.Errorf("mujoco: size of camera %q: the robot has no such camera", name)
+		}
+		if size.Width < 1 || size.Height < 1 || size.Width > c.Render.MaxWidth || size.Height > c.Render.MaxHeight {
+			return c, fmt.Errorf("mujoco: camera %s at %dx%d: must be within %dx%d (Render.MaxWidth, MaxHeight)", name, size.Width, size.Height, c.Render.MaxWidth, c.Render.MaxHeight)
+		}
+	}
+	return c, nil
 }
 
 // start is where an arm's joints start.

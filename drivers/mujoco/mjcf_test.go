@@ -107,6 +107,9 @@ func TestConfigRefuses(t *testing.T) {
 		{"variation", func(c *Config) { c.Variation = 2 }, "variation"},
 		{"samples", func(c *Config) { c.Render.Samples = 3 }, "samples"},
 		{"film camera", func(c *Config) { c.Scene.Film.FovY = 0 }, "film"},
+		{"start of no arm", func(c *Config) { c.Start = map[string][6]float64{"middle": {}} }, "middle"},
+		{"size of no camera", func(c *Config) { c.Render.Sizes = map[string]Size{"rear": {64, 48}} }, "rear"},
+		{"size too large", func(c *Config) { c.Render.Sizes = map[string]Size{"front": {6400, 48}} }, "1280x960"},
 		{"scene", func(c *Config) { c.Scene.Objects[0].Name = "" }, "no name"},
 	} {
 		cfg := testConfig(t, "fetch_bottle")

@@ -179,16 +179,19 @@ func TestRestsOutsideItsLimits(t *testing.T) {
 	if math.Abs(rest[1]+2*degree) > 1e-9 || math.Abs(rest[2]-2*degree) > 1e-9 {
 		t.Fatalf("an arm starts at %.4f, want joints 2 and 3 at -2° and 2°", rest)
 	}
-	for power, tolerance := range map[plant.Power]float64{plant.Off: 0.1 * degree, plant.Holding: 0.05 * degree} {
+	for _, c := range []struct {
+		power     plant.Power
+		tolerance float64
+	}{{plant.Off, 0.1 * degree}, {plant.Holding, 0.05 * degree}} {
 		for side := range h.drives {
-			h.drives[side].Power = power
+			h.drives[side].Power = c.power
 		}
 		h.wait(time.Second)
 		for _, side := range scene.Sides {
 			state := h.w.Arm(side).State()
 			for i := range rest {
-				if math.Abs(state.Joints[i]-rest[i]) > tolerance {
-					t.Errorf("power %d, %s: joint %d is at %.3f°, rested at %.3f°", power, side, i+1, state.Joints[i]/degree, rest[i]/degree)
+				if math.Abs(state.Joints[i]-rest[i]) > c.tolerance {
+					t.Errorf("power %d, %s: joint %d is at %.3f°, rested at %.3f°", c.power, side, i+1, state.Joints[i]/degree, rest[i]/degree)
 				}
 			}
 		}
