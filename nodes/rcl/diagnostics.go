@@ -14,7 +14,7 @@ type Diagnostics struct {
 	hardware string
 	pub      *Publisher[msgs.DiagnosticArray]
 	tasks    []diagTask
-	last     map[string]Status
+	last     map[string]uint8 // the levels published last
 }
 
 type diagTask struct {
@@ -51,7 +51,7 @@ func NewDiagnostics(n *Node, hardware string) (*Diagnostics, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Diagnostics{n: n, hardware: hardware, pub: pub, last: map[string]Status{}}
+	d := &Diagnostics{n: n, hardware: hardware, pub: pub, last: map[string]uint8{}}
 	ticks := 0
 	_, err = n.Timer(100*time.Millisecond, func(time.Time) {
 		ticks++
@@ -74,14 +74,17 @@ func (d *Diagnostics) update(all bool) {
 			s.Message = "ok"
 		}
 		last, known := d.last[t.name]
-		changed := !known || last.Level != s.Level
-		if changed && s.Level > msgs.DiagOK {
+		changed := !known || last != s.Level
+		switch {
+		case changed && s.Level > msgs.DiagOK:
 			d.n.log.Warn().Str("task", t.name).Msg(s.Message)
+		case changed && known:
+			d.n.log.Info().Str("task", t.name).Msg(s.Message)
 		}
 		if !all && !changed {
 			continue
 		}
-		d.last[t.name] = s
+		d.last[t.name] = s.Level
 		out = append(out, msgs.DiagnosticStatus{
 			Level: s.Level, Name: d.n.name.String() + ": " + t.name, Message: s.Message,
 			HardwareID: d.hardware, Values: s.Values,

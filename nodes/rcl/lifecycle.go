@@ -14,8 +14,10 @@ import (
 //	             <--cleanup----          <--deactivate-
 //	any of them  --shutdown--> finalized
 //
-// A transition whose function fails goes back to where it came from; its error
-// is logged and is the answer's reason.
+// A transition whose function fails goes back to where it came from, except
+// shutdown, which ends all the same; its error is logged. All of a transition
+// happens in one callback, so that ROS 2's states on the way (configuring, …)
+// are seen only in ~/transition_event.
 type Lifecycle struct {
 	n      *Node
 	does   Transitions
@@ -37,43 +39,87 @@ type Transitions struct {
 	Shutdown func() error
 }
 
+// transition is one way from a state to another; its success and failure follow
+// ROS 2's numbers (rcl_lifecycle's default_state_machine.c).
 type transition struct {
-	id       uint8
-	label    string
-	from, to uint8
-	run      func(Transitions) func() error
+	id         uint8
+	label      string
+	from, via  uint8
+	to, failed uint8 // the state after it, and when its function failed
+	succeeds   uint8 // id of its success; the failure's is one more
+	run        func(Transitions) func() error
 }
 
 var lifecycleTransitions = []transition{
-	{msgs.TransitionConfigure, "configure", msgs.StateUnconfigured, msgs.StateInactive, func(t Transitions) func() error { return t.Configure }},
-	{msgs.TransitionCleanup, "cleanup", msgs.StateInactive, msgs.StateUnconfigured, func(t Transitions) func() error { return t.Cleanup }},
-	{msgs.TransitionActivate, "activate", msgs.StateInactive, msgs.StateActive, func(t Transitions) func() error { return t.Activate }},
-	{msgs.TransitionDeactivate, "deactivate", msgs.StateActive, msgs.StateInactive, func(t Transitions) func() error { return t.Deactivate }},
-	{msgs.TransitionUnconfiguredShutdown, "shutdown", msgs.StateUnconfigured, msgs.StateFinalized, func(t Transitions) func() error { return t.Shutdown }},
-	{msgs.TransitionInactiveShutdown, "shutdown", msgs.StateInactive, msgs.StateFinalized, func(t Transitions) func() error { return t.Shutdown }},
-	{msgs.TransitionActiveShutdown, "shutdown", msgs.StateActive, msgs.StateFinalized, func(t Transitions) func() error { return t.Shutdown }},
+	{
+		msgs.TransitionConfigure, "configure", msgs.StateUnconfigured, msgs.StateConfiguring,
+		msgs.StateInactive, msgs.StateUnconfigured, msgs.TransitionOnConfigureSuccess,
+		func(t Transitions) func() error { return t.Configure },
+	},
+	{
+		msgs.TransitionCleanup, "cleanup", msgs.StateInactive, msgs.StateCleaningUp,
+		msgs.StateUnconfigured, msgs.StateInactive, msgs.TransitionOnCleanupSuccess,
+		func(t Transitions) func() error { return t.Cleanup },
+	},
+	{
+		msgs.TransitionActivate, "activate", msgs.StateInactive, msgs.StateActivating,
+		msgs.StateActive, msgs.StateInactive, msgs.TransitionOnActivateSuccess,
+		func(t Transitions) func() error { return t.Activate },
+	},
+	{
+		msgs.TransitionDeactivate, "deactivate", msgs.StateActive, msgs.StateDeactivating,
+		msgs.StateInactive, msgs.StateActive, msgs.TransitionOnDeactivateSuccess,
+		func(t Transitions) func() error { return t.Deactivate },
+	},
+	shutdownFrom(msgs.StateUnconfigured, msgs.TransitionUnconfiguredShutdown),
+	shutdownFrom(msgs.StateInactive, msgs.TransitionInactiveShutdown),
+	shutdownFrom(msgs.StateActive, msgs.TransitionActiveShutdown),
 }
 
-func stateLabel(id uint8) string {
-	switch id {
-	case msgs.StateUnconfigured:
-		return "unconfigured"
-	case msgs.StateInactive:
-		return "inactive"
-	case msgs.StateActive:
-		return "active"
-	case msgs.StateFinalized:
-		return "finalized"
+func shutdownFrom(state, id uint8) transition {
+	return transition{
+		id, "shutdown", state, msgs.StateShuttingDown,
+		msgs.StateFinalized, msgs.StateFinalized, msgs.TransitionOnShutdownSuccess,
+		func(t Transitions) func() error { return t.Shutdown },
 	}
-	return "unknown"
 }
 
-func stateMsg(id uint8) msgs.State { return msgs.State{ID: id, Label: stateLabel(id)} }
+// lifecycleStates are ROS 2's states and their labels.
+var lifecycleStates = []msgs.State{
+	{ID: msgs.StateUnknown, Label: "unknown"},
+	{ID: msgs.StateUnconfigured, Label: "unconfigured"},
+	{ID: msgs.StateInactive, Label: "inactive"},
+	{ID: msgs.StateActive, Label: "active"},
+	{ID: msgs.StateFinalized, Label: "finalized"},
+	{ID: msgs.StateConfiguring, Label: "configuring"},
+	{ID: msgs.StateCleaningUp, Label: "cleaningup"},
+	{ID: msgs.StateShuttingDown, Label: "shuttingdown"},
+	{ID: msgs.StateActivating, Label: "activating"},
+	{ID: msgs.StateDeactivating, Label: "deactivating"},
+	{ID: msgs.StateErrorProcessing, Label: "errorprocessing"},
+}
 
-func (t transition) describe() msgs.TransitionDescription {
+func stateMsg(id uint8) msgs.State {
+	for _, s := range lifecycleStates {
+		if s.ID == id {
+			return s
+		}
+	}
+	return lifecycleStates[0]
+}
+
+// begin, succeed and fail are the steps of a transition as ROS 2 describes them.
+func (t transition) begin() msgs.TransitionDescription { return describe(t.id, t.label, t.from, t.via) }
+func (t transition) succeed() msgs.TransitionDescription {
+	return describe(t.succeeds, "transition_success", t.via, t.to)
+}
+func (t transition) fail() msgs.TransitionDescription {
+	return describe(t.succeeds+1, "transition_failure", t.via, t.failed)
+}
+
+func describe(id uint8, label string, from, to uint8) msgs.TransitionDescription {
 	return msgs.TransitionDescription{
-		Transition: msgs.Transition{ID: t.id, Label: t.label},
-		StartState: stateMsg(t.from), GoalState: stateMsg(t.to),
+		Transition: msgs.Transition{ID: id, Label: label}, StartState: stateMsg(from), GoalState: stateMsg(to),
 	}
 }
 
@@ -95,25 +141,24 @@ func NewLifecycle(n *Node, does Transitions) (*Lifecycle, error) {
 		return nil, err
 	}
 	if err := Serve(n, "~/get_available_states", func(_ *msgs.GetAvailableStates_Request, r *msgs.GetAvailableStates_Response) {
-		for id := msgs.StateUnconfigured; id <= msgs.StateFinalized; id++ {
-			r.AvailableStates = append(r.AvailableStates, stateMsg(id))
+		r.AvailableStates = lifecycleStates
+	}); err != nil {
+		return nil, err
+	}
+	if err := Serve(n, "~/get_available_transitions", func(_ *msgs.GetAvailableTransitions_Request, r *msgs.GetAvailableTransitions_Response) {
+		for _, t := range lifecycleTransitions {
+			if t.from == l.state {
+				r.AvailableTransitions = append(r.AvailableTransitions, t.begin())
+			}
 		}
 	}); err != nil {
 		return nil, err
 	}
-	graph := func(all bool) func(*msgs.GetAvailableTransitions_Request, *msgs.GetAvailableTransitions_Response) {
-		return func(_ *msgs.GetAvailableTransitions_Request, r *msgs.GetAvailableTransitions_Response) {
-			for _, t := range lifecycleTransitions {
-				if all || t.from == l.state {
-					r.AvailableTransitions = append(r.AvailableTransitions, t.describe())
-				}
-			}
+	if err := Serve(n, "~/get_transition_graph", func(_ *msgs.GetAvailableTransitions_Request, r *msgs.GetAvailableTransitions_Response) {
+		for _, t := range lifecycleTransitions {
+			r.AvailableTransitions = append(r.AvailableTransitions, t.begin(), t.succeed(), t.fail())
 		}
-	}
-	if err := Serve(n, "~/get_available_transitions", graph(false)); err != nil {
-		return nil, err
-	}
-	if err := Serve(n, "~/get_transition_graph", graph(true)); err != nil {
+	}); err != nil {
 		return nil, err
 	}
 	return l, nil
@@ -123,7 +168,7 @@ func NewLifecycle(n *Node, does Transitions) (*Lifecycle, error) {
 func (l *Lifecycle) Active() bool { return l.state == msgs.StateActive }
 
 // State is the state's label: unconfigured, inactive, active or finalized.
-func (l *Lifecycle) State() string { return stateLabel(l.state) }
+func (l *Lifecycle) State() string { return stateMsg(l.state).Label }
 
 // Start configures and activates: what a launch file's autostart asks for.
 func (l *Lifecycle) Start() error {
@@ -136,32 +181,43 @@ func (l *Lifecycle) Start() error {
 // Change runs the transition of that label from the present state, on the node's thread.
 func (l *Lifecycle) Change(label string) error { return l.request(msgs.Transition{Label: label}) }
 
+// request runs the transition that want names by its label, or by its id when it has none, as ROS 2 does.
 func (l *Lifecycle) request(want msgs.Transition) error {
 	for _, t := range lifecycleTransitions {
-		if t.from != l.state || want.ID != 0 && want.ID != t.id || want.ID == 0 && want.Label != t.label {
-			continue
+		if t.from == l.state && (want.Label == t.label || want.Label == "" && want.ID == t.id) {
+			return l.run(t)
 		}
-		if run := t.run(l.does); run != nil {
-			if err := run(); err != nil {
-				err = fmt.Errorf("%s: %w (stays %s)", t.label, err, stateLabel(l.state))
-				l.n.log.Error().Err(err).Msg("lifecycle transition failed")
-				return err
-			}
-		}
-		l.state = t.to
-		l.n.log.Info().Str("state", l.State()).Msg("lifecycle")
-		d := t.describe()
-		return l.events.Publish(&msgs.TransitionEvent{
-			Timestamp:  uint64(max(0, l.n.Now().UnixNano())),
-			Transition: d.Transition, StartState: d.StartState, GoalState: d.GoalState,
-		})
 	}
-	return fmt.Errorf("no transition %q from state %s", cmpLabel(want), stateLabel(l.state))
+	name := want.Label
+	if name == "" {
+		name = fmt.Sprint(want.ID)
+	}
+	return fmt.Errorf("no transition %q from state %s", name, l.State())
 }
 
-func cmpLabel(t msgs.Transition) string {
-	if t.ID != 0 {
-		return fmt.Sprint(t.ID)
+func (l *Lifecycle) run(t transition) error {
+	l.announce(t.begin())
+	var err error
+	if run := t.run(l.does); run != nil {
+		err = run()
 	}
-	return t.Label
+	if err != nil {
+		l.state = t.failed
+		err = fmt.Errorf("%s: %w (now %s)", t.label, err, l.State())
+		l.n.log.Error().Err(err).Msg("lifecycle transition failed")
+		l.announce(t.fail())
+		return err
+	}
+	l.state = t.to
+	l.n.log.Info().Str("state", l.State()).Msg("lifecycle")
+	l.announce(t.succeed())
+	return nil
+}
+
+// announce publishes one step; that nobody can hear it stops no transition.
+func (l *Lifecycle) announce(d msgs.TransitionDescription) {
+	_ = l.events.Publish(&msgs.TransitionEvent{
+		Timestamp:  uint64(max(0, l.n.Now().UnixNano())),
+		Transition: d.Transition, StartState: d.StartState, GoalState: d.GoalState,
+	})
 }

@@ -1,9 +1,9 @@
 package rcl
 
 import (
-	"container/heap"
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,8 +20,7 @@ type Lockstep struct {
 	mu     sync.Mutex
 	wake   chan struct{} // buffered 1: something was queued from outside
 	now    time.Time
-	seq    uint64
-	events eventHeap
+	events events
 	pace   struct {
 		wall time.Time
 		sim  time.Time
@@ -34,36 +33,6 @@ func NewLockstep(start time.Time) *Lockstep {
 		start = time.Unix(1, 0)
 	}
 	return &Lockstep{now: start, wake: make(chan struct{}, 1)}
-}
-
-type event struct {
-	at    time.Time
-	seq   uint64
-	fn    func() // nil once cancelled or run
-	index int
-}
-
-type eventHeap []*event
-
-func (h eventHeap) Len() int { return len(h) }
-func (h eventHeap) Less(i, j int) bool {
-	if c := h[i].at.Compare(h[j].at); c != 0 {
-		return c < 0
-	}
-	return h[i].seq < h[j].seq
-}
-func (h eventHeap) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].index, h[j].index = i, j
-}
-func (h *eventHeap) Push(x any) { e := x.(*event); e.index = len(*h); *h = append(*h, e) }
-func (h *eventHeap) Pop() any {
-	old := *h
-	e := old[len(old)-1]
-	old[len(old)-1] = nil
-	*h = old[:len(old)-1]
-	e.index = -1
-	return e
 }
 
 // Now implements Executor.
@@ -85,9 +54,7 @@ func (l *Lockstep) add(at time.Time, fn func()) *event {
 	if at.Before(l.now) {
 		at = l.now
 	}
-	l.seq++
-	e := &event{at: at, seq: l.seq, fn: fn}
-	heap.Push(&l.events, e)
+	e := l.events.add(at, fn)
 	select {
 	case l.wake <- struct{}{}:
 	default:
@@ -98,10 +65,7 @@ func (l *Lockstep) add(at time.Time, fn func()) *event {
 func (l *Lockstep) cancel(e *event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	e.fn = nil
-	if e.index >= 0 && e.index < len(l.events) && l.events[e.index] == e {
-		heap.Remove(&l.events, e.index)
-	}
+	l.events.cancel(e)
 }
 
 // Run implements Executor: it runs callbacks in order until ctx ends or cond holds.
@@ -114,60 +78,45 @@ func (l *Lockstep) Run(ctx context.Context, cond func() bool) error {
 		if cond != nil && cond() {
 			return nil
 		}
-		at, ok := l.next()
-		if !ok || !l.due(at) {
-			if err := l.sleep(ctx, at, ok); err != nil {
-				return err
-			}
+		fn, wait := l.take()
+		if fn != nil {
+			fn()
 			continue
 		}
-		if fn := l.pop(at); fn != nil {
-			fn()
+		if err := l.sleep(ctx, wait); err != nil {
+			return err
 		}
 	}
 }
 
-func (l *Lockstep) next() (time.Time, bool) {
+// take returns the next callback and sets the clock to it, or says how long to
+// wait by the wall until there may be one.
+func (l *Lockstep) take() (fn func(), wait time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.events) == 0 {
-		return time.Time{}, false
+	at, ok := l.events.first()
+	if !ok {
+		return nil, time.Hour
 	}
-	return l.events[0].at, true
-}
-
-// pop takes the first event, which is due at or before the time asked about, and sets the clock to it.
-func (l *Lockstep) pop(time.Time) func() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.events) == 0 {
-		return nil
+	if wait := l.early(at); wait > 0 {
+		return nil, wait
 	}
-	e := heap.Pop(&l.events).(*event)
+	e := l.events.pop()
 	if e.at.After(l.now) {
 		l.now = e.at
 	}
-	fn := e.fn
-	e.fn = nil
-	return fn
+	return e.take(), 0
 }
 
-// due says whether the wall clock allows simulated time at.
-func (l *Lockstep) due(at time.Time) bool { return l.wait(at) <= 0 }
-
-func (l *Lockstep) wait(at time.Time) time.Duration {
+// early says how long the wall clock must go on before simulated time at.
+func (l *Lockstep) early(at time.Time) time.Duration {
 	if l.Factor <= 0 {
 		return 0
 	}
-	wall := time.Duration(float64(at.Sub(l.pace.sim)) / l.Factor)
-	return wall - time.Since(l.pace.wall)
+	return time.Duration(float64(at.Sub(l.pace.sim))/l.Factor) - time.Since(l.pace.wall)
 }
 
-func (l *Lockstep) sleep(ctx context.Context, at time.Time, has bool) error {
-	d := time.Hour
-	if has {
-		d = l.wait(at)
-	}
+func (l *Lockstep) sleep(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
@@ -180,24 +129,23 @@ func (l *Lockstep) sleep(ctx context.Context, at time.Time, has bool) error {
 }
 
 // Queue implements Executor.
-func (l *Lockstep) Queue(string) Queue { return &lockstepQueue{l: l} }
+func (l *Lockstep) Queue() Queue { return &lockstepQueue{l: l} }
 
 type lockstepQueue struct {
 	l      *Lockstep
-	mu     sync.Mutex
-	closed bool
+	closed atomic.Bool
 }
 
 func (q *lockstepQueue) guard(fn func()) func() {
 	return func() {
-		q.mu.Lock()
-		closed := q.closed
-		q.mu.Unlock()
-		if !closed {
+		if !q.closed.Load() {
 			fn()
 		}
 	}
 }
+
+// Start implements Queue: nothing runs while a node is made, since all runs on one goroutine.
+func (q *lockstepQueue) Start() {}
 
 func (q *lockstepQueue) Post(fn func()) { q.l.add(q.l.Now(), q.guard(fn)) }
 
@@ -214,13 +162,14 @@ func (q *lockstepQueue) Background(latency time.Duration, work func(post func(fu
 			if latency < 0 {
 				took = time.Since(wall)
 			}
-			q.l.add(start.Add(took), q.guard(fn))
+			q.At(start.Add(took), fn)
 		})
 	})
 }
 
-func (q *lockstepQueue) Close() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.closed = true
+func (q *lockstepQueue) Close(last func()) {
+	if q.closed.Swap(true) {
+		return
+	}
+	last()
 }

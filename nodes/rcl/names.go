@@ -19,9 +19,17 @@ func (n FullName) String() string {
 	return n.Namespace + "/" + n.Name
 }
 
-// A token of a ROS name: letters, digits, single underscores, not starting with a digit.
+// The lengths that ROS 2's middleware interface allows (rmw's validate_full_topic_name.h, validate_node_name.h).
+const (
+	maxNodeName  = 255
+	maxTopicName = 255 - 8 // of prefixes such as rt/
+	maxNamespace = maxTopicName - 2
+)
+
+// validToken checks a part of a ROS name: letters, digits and underscores, not
+// starting with a digit.
 func validToken(s string) bool {
-	if s == "" || s[0] >= '0' && s[0] <= '9' || strings.Contains(s, "__") {
+	if s == "" || s[0] >= '0' && s[0] <= '9' {
 		return false
 	}
 	for i := range len(s) {
@@ -35,8 +43,11 @@ func validToken(s string) bool {
 
 // ValidateNodeName checks a node's base name.
 func ValidateNodeName(s string) error {
-	if !validToken(s) {
-		return fmt.Errorf("%w: node %q: use letters, digits and single underscores, not starting with a digit", ErrInvalidName, s)
+	switch {
+	case !validToken(s):
+		return fmt.Errorf("%w: node %q: use letters, digits and underscores, not starting with a digit", ErrInvalidName, s)
+	case len(s) > maxNodeName:
+		return fmt.Errorf("%w: node name of %d characters, at most %d: %q", ErrInvalidName, len(s), maxNodeName, s)
 	}
 	return nil
 }
@@ -46,45 +57,41 @@ func ValidateNamespace(s string) error {
 	if s == "/" {
 		return nil
 	}
-	if err := validatePath(s); err != nil {
+	if err := validatePath(s, maxNamespace); err != nil {
 		return fmt.Errorf("%w: namespace %q: %s", ErrInvalidName, s, err)
 	}
 	return nil
 }
 
-func validatePath(s string) error {
+func validatePath(s string, longest int) error {
 	rest, ok := strings.CutPrefix(s, "/")
 	if !ok {
 		return fmt.Errorf("must start with '/'")
 	}
 	for t := range strings.SplitSeq(rest, "/") {
 		if !validToken(t) {
-			return fmt.Errorf("part %q: use letters, digits and single underscores, not starting with a digit", t)
+			return fmt.Errorf("part %q: use letters, digits and underscores, not starting with a digit", t)
 		}
+	}
+	if len(s) > longest {
+		return fmt.Errorf("%d characters, at most %d", len(s), longest)
 	}
 	return nil
 }
 
 // Expand makes a topic or service name absolute by ROS 2's rules: "/x" stays,
-// "x" goes below the namespace, "~" and "~/x" below the node.
+// "x" goes below the namespace, "~" and "~/x" below the node; {node} stands for
+// the node's name, and {ns} or {namespace} for its namespace with the leading '/'.
 func (n FullName) Expand(name string) (string, error) {
-	var full string
-	switch {
-	case name == "~":
-		full = n.String()
-	case strings.HasPrefix(name, "~/"):
-		full = n.String() + name[1:]
-	case strings.HasPrefix(name, "/"):
-		full = name
-	case n.Namespace == "/":
-		full = "/" + name
-	default:
-		full = n.Namespace + "/" + name
+	full := name
+	if full == "~" || strings.HasPrefix(full, "~/") {
+		full = n.String() + full[1:]
 	}
-	full = strings.ReplaceAll(full, "{node}", n.Name)
-	full = strings.ReplaceAll(full, "{ns}", strings.TrimPrefix(n.Namespace, "/"))
-	full = strings.ReplaceAll(full, "{namespace}", strings.TrimPrefix(n.Namespace, "/"))
-	if err := validatePath(full); err != nil {
+	full = strings.NewReplacer("{node}", n.Name, "{ns}", n.Namespace, "{namespace}", n.Namespace).Replace(full)
+	if !strings.HasPrefix(full, "/") {
+		full = strings.TrimSuffix(n.Namespace, "/") + "/" + full
+	}
+	if err := validatePath(full, maxTopicName); err != nil {
 		return "", fmt.Errorf("%w: %q (%s): %s", ErrInvalidName, name, full, err)
 	}
 	return full, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,11 +25,16 @@ type Node struct {
 	cancel   context.CancelFunc
 
 	mu     sync.Mutex
-	parts  []io.Closer
+	parts  []io.Closer // of ours: closed when the node ends
+	kept   []io.Closer // Keep: closed when its last callback has ended
 	closed atomic.Bool
+	tasks  sync.WaitGroup // Go
+	done   chan struct{}
 
+	built    bool // by Context.mu: its maker is done with it
+	started  atomic.Bool
 	shutdown []restHook
-	resting  atomic.Bool // beginShutdown ran
+	rested   atomic.Bool
 }
 
 type restHook struct {
@@ -70,6 +76,16 @@ func (n *Node) Background(latency time.Duration, work func(ctx context.Context, 
 	n.queue.Background(latency, func(post func(func())) { work(n.work, post) })
 }
 
+// Go runs work on a goroutine of its own that ends when its context, the node's,
+// does: the reader of a device. It reaches the node's thread by Post.
+func (n *Node) Go(work func(ctx context.Context)) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !n.closed.Load() {
+		n.tasks.Go(func() { work(n.work) })
+	}
+}
+
 // Timer calls fn on the node's thread every period, at multiples of it from
 // now: a late call does not move the later ones, and calls that were missed
 // whole are counted and skipped.
@@ -77,8 +93,11 @@ func (n *Node) Timer(period time.Duration, fn func(now time.Time)) (*Timer, erro
 	if period <= 0 {
 		return nil, fmt.Errorf("rcl: node %s: timer period %v must be positive", n.name, period)
 	}
-	t := &Timer{n: n, period: period, fn: fn, due: n.Now().Add(period)}
-	n.keep(t)
+	now := n.Now()
+	t := &Timer{n: n, period: period, fn: fn, due: now.Add(period), unset: now.Equal(noTime)}
+	if err := n.keep(t); err != nil {
+		return nil, err
+	}
 	t.arm()
 	return t, nil
 }
@@ -91,6 +110,7 @@ type Timer struct {
 
 	mu     sync.Mutex
 	due    time.Time
+	unset  bool // made before the first /clock
 	cancel func()
 	closed bool
 	missed uint64
@@ -111,8 +131,8 @@ func (t *Timer) fire() {
 		return
 	}
 	now := t.n.Now()
-	if now.Before(t.due) { // the simulator's clock stepped back
-		t.due = now
+	if t.unset || now.Before(t.due) { // the simulator's clock began, or stepped back
+		t.due, t.unset = now, false
 	}
 	t.due = t.due.Add(t.period)
 	if late := now.Sub(t.due); late >= 0 {
@@ -134,6 +154,7 @@ func (t *Timer) Missed() uint64 {
 
 // Close ends the timer.
 func (t *Timer) Close() error {
+	t.n.drop(t)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.closed = true
@@ -144,8 +165,8 @@ func (t *Timer) Close() error {
 }
 
 // OnShutdown has the node come to rest before it is closed in order: begin runs
-// on the node's thread, then the node goes on running until atRest says true.
-// A robot's base uses it to reach zero speed.
+// on the node's thread, then the node goes on running until atRest, asked there,
+// says true. A robot's base uses it to reach zero speed.
 func (n *Node) OnShutdown(begin func(), atRest func() bool) {
 	n.shutdown = append(n.shutdown, restHook{begin, atRest})
 }
@@ -154,63 +175,115 @@ func (n *Node) beginShutdown() {
 	for _, h := range n.shutdown {
 		h.begin()
 	}
-	n.resting.Store(true)
+	n.awaitRest()
 }
 
-func (n *Node) atRest() bool {
-	if n.closed.Load() {
-		return true
-	}
-	if !n.resting.Load() {
-		return false
-	}
+// awaitRest asks the node's hooks on its thread, where their state lives.
+func (n *Node) awaitRest() {
 	for _, h := range n.shutdown {
 		if !h.atRest() {
-			return false
+			n.After(5*time.Millisecond, n.awaitRest)
+			return
 		}
 	}
-	return true
+	n.rested.Store(true)
 }
 
-// Kill takes the node out of the graph at once, as a crash would: no callback
-// runs any more and nothing comes to rest first.
+// moving says that the node has callbacks running and has not come to rest.
+func (n *Node) moving() bool { return n.started.Load() && !n.closed.Load() && !n.rested.Load() }
+
+func (n *Node) start() {
+	n.started.Store(true)
+	n.queue.Start()
+}
+
+// Kill takes the node out of the graph at once, as a crash would: nothing comes
+// to rest first, no callback begins after it, and what the node kept is closed
+// as soon as the callback under way has ended; Done tells. The work of Go does
+// not call it.
 func (n *Node) Kill() {
+	n.mu.Lock()
 	if n.closed.Swap(true) {
+		n.mu.Unlock()
 		return
 	}
-	n.queue.Close()
-	n.cancel()
-	n.mu.Lock()
 	parts := n.parts
 	n.parts = nil
 	n.mu.Unlock()
+	n.cancel()
 	for _, p := range parts {
 		_ = p.Close()
 	}
 	_ = n.endpoint.Close()
 	n.ctx.remove(n)
+	n.queue.Close(n.finish)
+}
+
+// finish runs when nothing of the node runs any more.
+func (n *Node) finish() {
+	n.tasks.Wait()
+	n.mu.Lock()
+	kept := n.kept
+	n.kept = nil
+	n.mu.Unlock()
+	for _, c := range slices.Backward(kept) {
+		if err := c.Close(); err != nil {
+			n.log.Warn().Err(err).Msg("closing")
+		}
+	}
+	close(n.done)
 }
 
 // Closed says whether the node was killed or closed.
 func (n *Node) Closed() bool { return n.closed.Load() }
 
-// keep closes c with the node.
-func (n *Node) keep(c io.Closer) {
+// Done is closed when nothing of a killed node runs any more and what it kept is
+// closed: from then on another may open the same devices.
+func (n *Node) Done() <-chan struct{} { return n.done }
+
+// Keep closes c when the node has ended, after its last callback, the latest
+// kept first: a bus, a camera, a policy.
+func (n *Node) Keep(c io.Closer) {
 	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.parts = append(n.parts, c)
+	closed := n.closed.Load()
+	if !closed {
+		n.kept = append(n.kept, c)
+	}
+	n.mu.Unlock()
+	if closed {
+		_ = c.Close()
+	}
 }
 
-// Keep closes c when the node ends: a bus, a camera, a policy.
-func (n *Node) Keep(c io.Closer) { n.keep(c) }
+// keep closes a part of the node with it; on an error, that the node has ended, it is closed already.
+func (n *Node) keep(c io.Closer) error {
+	n.mu.Lock()
+	closed := n.closed.Load()
+	if !closed {
+		n.parts = append(n.parts, c)
+	}
+	n.mu.Unlock()
+	if closed {
+		_ = c.Close()
+		return fmt.Errorf("%w: node %s", ErrClosed, n.name)
+	}
+	return nil
+}
+
+// drop forgets a part that closes by itself.
+func (n *Node) drop(c io.Closer) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.parts = slices.DeleteFunc(n.parts, func(x io.Closer) bool { return x == c })
+}
 
 // resolve expands and remaps a topic or service name.
-func (n *Node) resolve(name string) (string, error) {
+func (n *Node) resolve(name string, kind RemapKind) (string, error) {
 	full, err := n.name.Expand(name)
 	if err != nil {
 		return "", fmt.Errorf("rcl: node %s: %w", n.name, err)
 	}
-	full, err = n.args.remap(n.name, full)
+	full, err = n.args.remap(n.name, full, kind)
 	if err != nil {
 		return "", fmt.Errorf("rcl: node %s: remapping %q: %w", n.name, name, err)
 	}

@@ -1,6 +1,7 @@
 package rcl
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -12,7 +13,6 @@ import (
 // params holds a node's declared parameters.
 type params struct {
 	mu       sync.Mutex
-	node     *Node
 	declared map[string]*parameter
 	order    []string
 	changed  []func(name string)
@@ -25,15 +25,14 @@ type parameter struct {
 	min, max         *float64
 	choices          []string
 	dynamic          bool
-	apply            func(Value) // stores the value in the bound field; nil for the node's own
+	apply            func(Value) // stores the value in the bound field
 }
 
 func newParams() *params { return &params{declared: map[string]*parameter{}} }
 
 // attach declares what every node has.
 func (p *params) attach(n *Node) error {
-	p.node = n
-	p.declare(&parameter{name: "use_sim_time", desc: "time comes from /clock", value: BoolValue(n.Simulated())})
+	p.declare(&parameter{name: useSimTime, desc: "time comes from /clock", value: BoolValue(n.Simulated()), apply: func(Value) {}})
 	return p.serve(n)
 }
 
@@ -49,7 +48,8 @@ func (p *params) declare(q *parameter) {
 // read-only). Fields are bool, int, float64, string and slices of these.
 //
 // A value of the wrong type or out of range is an error; so is an override of a
-// parameter that does not exist, which names the nearest one that does.
+// parameter that does not exist, which names the nearest one that does. A node
+// calls it once, even with no fields: before it, overrides are not looked at.
 func (n *Node) Bind(cfg any) error {
 	v := reflect.ValueOf(cfg)
 	if v.Kind() != reflect.Pointer || v.Elem().Kind() != reflect.Struct {
@@ -61,24 +61,35 @@ func (n *Node) Bind(cfg any) error {
 	if err := p.bindStruct(v.Elem()); err != nil {
 		return fmt.Errorf("node %s: %w", n.name, err)
 	}
+	var errs []error
 	for _, o := range n.args.Params {
 		if !matchNode(o.Node, n.name) {
 			continue
 		}
-		q := p.declared[o.Name]
-		if q == nil {
-			return fmt.Errorf("node %s: %w %q (%s) does not exist%s", n.name, ErrParameter, o.Name, o.Origin, p.nearest(o.Name))
+		if err := p.override(n, o); err != nil {
+			errs = append(errs, fmt.Errorf("node %s: %w (%s)", n.name, err, o.Origin))
 		}
-		if o.Name == "use_sim_time" {
-			continue // the process was started by it
-		}
-		value, err := q.check(o.Value)
-		if err != nil {
-			return fmt.Errorf("node %s: %w (%s)", n.name, err, o.Origin)
-		}
-		q.value = value
-		q.apply(value)
 	}
+	return errors.Join(errs...)
+}
+
+func (p *params) override(n *Node, o ParamOverride) error {
+	q := p.declared[o.Name]
+	if q == nil {
+		return fmt.Errorf("%w %q does not exist%s", ErrParameter, o.Name, p.nearest(o.Name))
+	}
+	value, err := q.check(o.Value)
+	if err != nil {
+		return err
+	}
+	if o.Name == useSimTime { // decided when the process was started
+		if value.Bool != n.Simulated() {
+			n.log.Warn().Str("origin", o.Origin).Msgf("use_sim_time is %v in this process, not %v", n.Simulated(), value.Bool)
+		}
+		return nil
+	}
+	q.value = value
+	q.apply(value)
 	return nil
 }
 
@@ -87,6 +98,12 @@ func (n *Node) OnParameter(fn func(name string)) {
 	n.params.mu.Lock()
 	defer n.params.mu.Unlock()
 	n.params.changed = append(n.params.changed, fn)
+}
+
+func (p *params) listeners() []func(string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.changed)
 }
 
 func (p *params) bindStruct(s reflect.Value) error {
@@ -104,6 +121,9 @@ func (p *params) bindStruct(s reflect.Value) error {
 		}
 		if p.declared[name] != nil {
 			return fmt.Errorf("%w %q is declared twice", ErrParameter, name)
+		}
+		if !field.IsExported() {
+			return fmt.Errorf("%w %q: field %s is not exported", ErrParameter, name, field.Name)
 		}
 		value, ok := fromField(f)
 		if !ok {
@@ -126,6 +146,9 @@ func (p *params) bindStruct(s reflect.Value) error {
 		if c := field.Tag.Get("choice"); c != "" {
 			q.choices = strings.Split(c, ",")
 		}
+		if _, err := q.check(value); err != nil {
+			return fmt.Errorf("default of %w", err)
+		}
 		p.declare(q)
 	}
 	return nil
@@ -137,26 +160,22 @@ func (q *parameter) check(v Value) (Value, error) {
 	case q.value.Kind == Double && v.Kind == Integer:
 		v = FloatValue(float64(v.Int))
 	case q.value.Kind == DoubleArray && v.Kind == IntegerArray:
-		fs := make([]float64, len(v.Ints))
-		for i, x := range v.Ints {
-			fs[i] = float64(x)
-		}
-		v = Value{Kind: DoubleArray, Floats: fs}
+		v = Value{Kind: DoubleArray, Floats: v.numbers()}
 	case q.value.Kind >= ByteArray && v.Kind == StringArray && len(v.Strings) == 0:
 		v = Value{Kind: q.value.Kind}
 	}
 	if v.Kind != q.value.Kind {
-		return v, fmt.Errorf("%w %q is a %v, not the %v %s", ErrParameter, q.name, q.value.Kind, v.Kind, v)
+		return v, fmt.Errorf("%w %q has type %v: %s is of type %v", ErrParameter, q.name, q.value.Kind, v, v.Kind)
 	}
-	x, numeric := v.Float, v.Kind == Double
-	if v.Kind == Integer {
-		x, numeric = float64(v.Int), true
+	for _, x := range v.numbers() {
+		if x != x || q.min != nil && x < *q.min || q.max != nil && x > *q.max {
+			return v, fmt.Errorf("%w %q: %s is outside %s", ErrParameter, q.name, v, q.span())
+		}
 	}
-	if numeric && (x != x || q.min != nil && x < *q.min || q.max != nil && x > *q.max) {
-		return v, fmt.Errorf("%w %q: %s is outside %s", ErrParameter, q.name, v, q.span())
-	}
-	if len(q.choices) > 0 && !slices.Contains(q.choices, v.Str) {
-		return v, fmt.Errorf("%w %q: %s is none of %s", ErrParameter, q.name, v, strings.Join(q.choices, ", "))
+	for _, s := range v.texts() {
+		if len(q.choices) > 0 && !slices.Contains(q.choices, s) {
+			return v, fmt.Errorf("%w %q: %s is none of %s", ErrParameter, q.name, v, strings.Join(q.choices, ", "))
+		}
 	}
 	return v, nil
 }
@@ -215,7 +234,7 @@ func fromField(f reflect.Value) (Value, bool) {
 	case string:
 		return StringValue(x), true
 	case []bool:
-		return Value{Kind: BoolArray, Bools: x}, true
+		return Value{Kind: BoolArray, Bools: slices.Clone(x)}, true
 	case []int:
 		is := make([]int64, len(x))
 		for i, v := range x {
@@ -223,9 +242,9 @@ func fromField(f reflect.Value) (Value, bool) {
 		}
 		return Value{Kind: IntegerArray, Ints: is}, true
 	case []float64:
-		return Value{Kind: DoubleArray, Floats: x}, true
+		return Value{Kind: DoubleArray, Floats: slices.Clone(x)}, true
 	case []string:
-		return Value{Kind: StringArray, Strings: x}, true
+		return Value{Kind: StringArray, Strings: slices.Clone(x)}, true
 	}
 	return Value{}, false
 }
@@ -241,7 +260,7 @@ func toField(f reflect.Value, v Value) {
 	case String:
 		f.SetString(v.Str)
 	case BoolArray:
-		f.Set(reflect.ValueOf(v.Bools))
+		f.Set(reflect.ValueOf(slices.Clone(v.Bools)))
 	case IntegerArray:
 		is := make([]int, len(v.Ints))
 		for i, x := range v.Ints {
@@ -249,8 +268,8 @@ func toField(f reflect.Value, v Value) {
 		}
 		f.Set(reflect.ValueOf(is))
 	case DoubleArray:
-		f.Set(reflect.ValueOf(v.Floats))
+		f.Set(reflect.ValueOf(slices.Clone(v.Floats)))
 	case StringArray:
-		f.Set(reflect.ValueOf(v.Strings))
+		f.Set(reflect.ValueOf(slices.Clone(v.Strings)))
 	}
 }

@@ -20,14 +20,15 @@ func (p *params) serve(n *Node) error {
 	set := func(in []msgs.Parameter) error {
 		done, err := p.set(in)
 		for _, name := range done {
-			for _, fn := range p.changed {
+			for _, fn := range p.listeners() {
 				fn(name)
 			}
 		}
 		if len(done) > 0 {
 			e := &msgs.ParameterEvent{Stamp: msgs.Stamp(n.Now()), Node: n.name.String()}
 			for _, name := range done {
-				e.ChangedParameters = append(e.ChangedParameters, msgs.Parameter{Name: name, Value: toMsg(p.declared[name].value)})
+				v, _ := p.get(name)
+				e.ChangedParameters = append(e.ChangedParameters, msgs.Parameter{Name: name, Value: toMsg(v)})
 			}
 			_ = events.Publish(e)
 		}

@@ -2,7 +2,7 @@ package rcl
 
 import "time"
 
-// Reliability, Durability and History are ROS 2's quality-of-service policies.
+// Reliability and Durability are ROS 2's quality-of-service policies.
 type (
 	Reliability uint8
 	Durability  uint8
@@ -49,9 +49,10 @@ var (
 	Latched = QoS{Durability: TransientLocal, Depth: 1}
 )
 
-func (q QoS) depth() int {
+// KeepLast is the depth, at least 1.
+func (q QoS) KeepLast() int {
 	if q.Depth <= 0 {
-		return 10
+		return Default.Depth
 	}
 	return q.Depth
 }

@@ -8,8 +8,10 @@
 //
 // All callbacks of one node run one at a time, in the order they fell due, as
 // in a ROS 2 node with one mutually exclusive callback group: a node needs no
-// lock for its own state. Long work goes to Node.Background. Publishing is
-// allowed from anywhere.
+// lock for its own state. None runs before Context.Run, so a node is whole when
+// its first callback comes; to a context that runs already, add nodes with
+// Context.Add. Long work goes to Node.Background, a device's reader to Node.Go.
+// Publishing is allowed from anywhere.
 //
 // # Time
 //
@@ -38,6 +40,8 @@ var (
 	ErrInvalidName = errors.New("rcl: invalid name")
 	// ErrNoService: nobody serves the service that was called.
 	ErrNoService = errors.New("rcl: no such service")
+	// ErrTimeout: a service did not answer in time.
+	ErrTimeout = errors.New("rcl: no answer in time")
 	// ErrParameter: a parameter is unknown, of the wrong type, out of range or read-only.
 	ErrParameter = errors.New("rcl: parameter")
 )
@@ -48,9 +52,10 @@ type Context struct {
 	exec      Executor
 	log       zerolog.Logger
 
-	mu     sync.Mutex
-	nodes  []*Node
-	closed bool
+	mu      sync.Mutex
+	nodes   []*Node
+	running bool // Run was called: nodes start at once
+	closed  bool
 }
 
 // Options of a Context.
@@ -86,12 +91,49 @@ func (c *Context) Nodes() []*Node {
 }
 
 // Node makes a node. args hold what the command line or a launch file says of
-// it: a remapped name or namespace, remapped topics, parameters.
+// it: a remapped name or namespace, remapped topics, parameters. Its callbacks
+// run from Run on; in a context that runs already, at once: use Add there.
 func (c *Context) Node(name string, args Args) (*Node, error) {
+	return c.Add(name, args, func(*Node) error { return nil })
+}
+
+// Add makes a node and has build make it whole before its first callback runs.
+// When build fails the node is killed.
+func (c *Context) Add(name string, args Args, build func(*Node) error) (*Node, error) {
+	n, err := c.make(name, args)
+	if err != nil {
+		return nil, err
+	}
+	if err := build(n); err != nil {
+		n.Kill()
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n.built = true
+	if c.running {
+		n.start()
+	}
+	return n, nil
+}
+
+func (c *Context) make(name string, args Args) (*Node, error) {
 	full, err := args.nodeName(name)
 	if err != nil {
 		return nil, err
 	}
+	n, err := c.register(full, args)
+	if err != nil {
+		return nil, err
+	}
+	if err := n.params.attach(n); err != nil {
+		n.Kill()
+		return nil, fmt.Errorf("rcl: node %s: %w", full, err)
+	}
+	return n, nil
+}
+
+func (c *Context) register(full FullName, args Args) (*Node, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
@@ -106,50 +148,48 @@ func (c *Context) Node(name string, args Args) (*Node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rcl: node %s: %w", full, err)
 	}
+	log := c.log.With().Str("node", full.String()).Logger()
+	if level, ok := args.logLevel(full); ok {
+		log = log.Level(level)
+	}
 	n := &Node{
-		ctx: c, name: full, args: args, endpoint: ep,
-		queue:  c.exec.Queue(full.String()),
-		log:    c.log.With().Str("node", full.String()).Logger(),
-		params: newParams(),
+		ctx: c, name: full, args: args, endpoint: ep, log: log,
+		queue: c.exec.Queue(), params: newParams(), done: make(chan struct{}),
 	}
 	n.work, n.cancel = context.WithCancel(context.Background())
-	if err := n.params.attach(n); err != nil {
-		n.Kill()
-		return nil, fmt.Errorf("rcl: node %s: %w", full, err)
-	}
 	c.nodes = append(c.nodes, n)
 	return n, nil
 }
 
 // Run runs the nodes' callbacks until ctx ends.
-func (c *Context) Run(ctx context.Context) error { return c.exec.Run(ctx, nil) }
+func (c *Context) Run(ctx context.Context) error { return c.RunUntil(ctx, nil) }
 
-// RunUntil runs the nodes' callbacks until cond, which is asked between callbacks, says so.
-func (c *Context) RunUntil(ctx context.Context, cond func() bool) error { return c.exec.Run(ctx, cond) }
+// RunUntil runs the nodes' callbacks until cond says so. Under Lockstep cond is
+// asked between callbacks; in real time it is asked from this goroutine while
+// callbacks run, and must not read what they write.
+func (c *Context) RunUntil(ctx context.Context, cond func() bool) error {
+	c.start()
+	return c.exec.Run(ctx, cond)
+}
+
+func (c *Context) start() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.running = true
+	for _, n := range c.nodes {
+		if n.built {
+			n.start()
+		}
+	}
+}
 
 // Shutdown lets every node come to rest (OnShutdown), for at most limit of its
-// own time, and closes them all. The executor must not be running elsewhere.
+// own time, and closes them all; in a context that never ran there is nothing to
+// come to rest. The executor must not be running elsewhere.
 func (c *Context) Shutdown(limit time.Duration) error {
-	nodes := c.Nodes()
-	for _, n := range nodes {
-		n.Post(n.beginShutdown)
-	}
-	deadline := c.Now().Add(limit)
-	ctx, cancel := context.WithTimeout(context.Background(), max(2*limit, time.Second))
-	defer cancel()
-	err := c.exec.Run(ctx, func() bool {
-		if c.Now().After(deadline) {
-			return true
-		}
-		for _, n := range nodes {
-			if !n.atRest() {
-				return false
-			}
-		}
-		return true
-	})
-	for _, n := range slices.Backward(nodes) {
-		if !n.atRest() {
+	err := c.rest(limit)
+	for _, n := range slices.Backward(c.Nodes()) {
+		if n.moving() {
 			n.log.Warn().Msg("closed before it came to rest")
 		}
 		n.Kill()
@@ -157,10 +197,28 @@ func (c *Context) Shutdown(limit time.Duration) error {
 	c.mu.Lock()
 	c.closed = true
 	c.mu.Unlock()
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = nil
-	}
 	return errors.Join(err, c.transport.Close(), c.exec.Close())
+}
+
+func (c *Context) rest(limit time.Duration) error {
+	nodes := c.Nodes()
+	if !slices.ContainsFunc(nodes, (*Node).moving) {
+		return nil
+	}
+	for _, n := range nodes {
+		n.Post(n.beginShutdown)
+	}
+	deadline := c.Now().Add(limit)
+	// Simulated time may be slower than the wall's, or stand still.
+	ctx, cancel := context.WithTimeout(context.Background(), max(5*limit, time.Second))
+	defer cancel()
+	err := c.exec.Run(ctx, func() bool {
+		return c.Now().After(deadline) || !slices.ContainsFunc(nodes, (*Node).moving)
+	})
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil
+	}
+	return err
 }
 
 func (c *Context) remove(n *Node) {

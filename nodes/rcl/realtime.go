@@ -1,29 +1,44 @@
 package rcl
 
 import (
-	"container/heap"
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"cobot_vla/msgs"
 )
 
 // RealTime runs each node's callbacks on a goroutine of its own, by the wall
-// and steady clocks; or, made by ClockTopic, by the stamps of /clock.
+// and steady clocks; or, made by NewClockTopic, by the stamps of /clock.
 type RealTime struct {
 	clock *topicClock // nil: the machine's clocks
 
+	tasks  sync.WaitGroup // the queues' goroutines
 	mu     sync.Mutex
-	queues []*realQueue
+	queues map[*realQueue]struct{} // that run
 	closed bool
 }
 
 // NewRealTime makes the executor of a robot: ROS time is the machine's.
-func NewRealTime() *RealTime { return &RealTime{} }
+func NewRealTime() *RealTime { return &RealTime{queues: map[*realQueue]struct{}{}} }
 
 // NewClockTopic makes the executor of a process beside a simulator
-// (use_sim_time): time stands still until SetClock is called with each stamp
-// that arrives on /clock.
-func NewClockTopic() *RealTime { return &RealTime{clock: &topicClock{now: time.Unix(0, 0)}} }
+// (use_sim_time): time stands still until Follow's node hears /clock.
+func NewClockTopic() *RealTime {
+	r := NewRealTime()
+	r.clock = &topicClock{now: noTime}
+	return r
+}
+
+// noTime is ROS 2's "no time": what the clock says before the first /clock.
+var noTime = time.Unix(0, 0)
+
+// Follow has node n move the executor's time by what it hears on /clock.
+func (r *RealTime) Follow(n *Node) error {
+	_, err := Subscribe(n, "/clock", NewestSensor, func(m *msgs.Clock, _ Info) { r.SetClock(m.Clock.Go()) })
+	return err
+}
 
 // Now implements Executor.
 func (r *RealTime) Now() time.Time {
@@ -69,49 +84,60 @@ func (r *RealTime) Run(ctx context.Context, cond func() bool) error {
 	return nil
 }
 
-// Close implements Executor: it ends every queue's goroutine and waits for them.
+// Close implements Executor.
 func (r *RealTime) Close() error {
 	r.mu.Lock()
-	qs := r.queues
-	r.queues, r.closed = nil, true
+	r.closed = true
+	for q := range r.queues {
+		q.stop(nil)
+	}
 	r.mu.Unlock()
-	for _, q := range qs {
-		q.Close()
-	}
-	for _, q := range qs {
-		q.tasks.Wait()
-	}
+	r.tasks.Wait()
 	return nil
 }
 
 // Queue implements Executor.
-func (r *RealTime) Queue(string) Queue {
-	q := &realQueue{clock: r.clock, wake: make(chan struct{}, 1), done: make(chan struct{})}
+func (r *RealTime) Queue() Queue {
+	q := &realQueue{clock: r.clock, begin: make(chan struct{}), wake: make(chan struct{}, 1), done: make(chan struct{})}
 	r.mu.Lock()
-	closed := r.closed
-	r.queues = append(r.queues, q)
-	r.mu.Unlock()
-	if closed {
-		q.Close()
+	defer r.mu.Unlock()
+	if r.closed {
+		q.stop(nil)
 		return q
 	}
-	q.tasks.Go(q.run)
+	r.queues[q] = struct{}{}
+	r.tasks.Go(func() {
+		q.run()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.queues, q)
+	})
 	return q
 }
 
-// realQueue is one goroutine that runs posted callbacks in order and timers when due.
+// realQueue is one goroutine that runs callbacks in the order they fell due.
 type realQueue struct {
 	clock *topicClock
+	begin chan struct{} // closed by Start
 	wake  chan struct{} // buffered 1
-	done  chan struct{}
-	tasks sync.WaitGroup // the goroutine, and background work
+	done  chan struct{} // closed by stop
+	start sync.Once
+	work  sync.WaitGroup // in the background
 
 	mu     sync.Mutex
-	posted []func()
-	timers eventHeap
-	seq    uint64
+	posted []post
+	timers events // by the steady clock; with /clock they wait there
 	closed bool
+	last   func()
 }
+
+// post is a callback and since when it is due.
+type post struct {
+	at time.Time
+	fn func()
+}
+
+func (q *realQueue) Start() { q.start.Do(func() { close(q.begin) }) }
 
 func (q *realQueue) signal() {
 	select {
@@ -122,55 +148,75 @@ func (q *realQueue) signal() {
 
 func (q *realQueue) Post(fn func()) {
 	q.mu.Lock()
-	if q.closed {
-		q.mu.Unlock()
-		return
+	defer q.mu.Unlock()
+	if !q.closed {
+		q.posted = append(q.posted, post{time.Now(), fn})
+		q.signal()
 	}
-	q.posted = append(q.posted, fn)
-	q.mu.Unlock()
-	q.signal()
 }
 
 func (q *realQueue) At(t time.Time, fn func()) func() {
 	if q.clock != nil {
-		return q.clock.at(t, func() { q.Post(fn) })
+		return q.clock.at(t, q.Post, fn)
 	}
 	q.mu.Lock()
-	q.seq++
-	e := &event{at: t, seq: q.seq, fn: fn}
-	heap.Push(&q.timers, e)
-	q.mu.Unlock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return func() {}
+	}
+	e := q.timers.add(t, fn)
 	q.signal()
 	return func() {
 		q.mu.Lock()
 		defer q.mu.Unlock()
-		e.fn = nil
-		if e.index >= 0 && e.index < len(q.timers) && q.timers[e.index] == e {
-			heap.Remove(&q.timers, e.index)
-		}
+		q.timers.cancel(e)
 	}
 }
 
-func (q *realQueue) Background(_ time.Duration, work func(post func(func()))) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.closed {
-		return
+func (q *realQueue) Background(latency time.Duration, work func(post func(func()))) {
+	post := q.Post
+	if q.clock != nil && latency > 0 {
+		due := q.clock.Now().Add(latency)
+		post = func(fn func()) { q.At(due, fn) }
 	}
-	q.tasks.Go(func() { work(q.Post) })
-}
-
-func (q *realQueue) Close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if !q.closed {
-		q.closed = true
-		q.posted, q.timers = nil, nil
+		q.work.Go(func() { work(post) })
+	}
+}
+
+func (q *realQueue) Close(last func()) { q.stop(last) }
+
+// stop ends the goroutine, which then runs last.
+func (q *realQueue) stop(last func()) {
+	q.mu.Lock()
+	already := q.closed
+	if !already {
+		q.closed, q.last = true, last
+		q.posted, q.timers = nil, events{}
 		close(q.done)
+	}
+	q.mu.Unlock()
+	if already && last != nil { // the executor was closed before the node
+		q.work.Wait()
+		last()
 	}
 }
 
 func (q *realQueue) run() {
+	select {
+	case <-q.begin:
+		q.loop()
+	case <-q.done:
+	}
+	q.work.Wait()
+	if q.last != nil {
+		q.last()
+	}
+}
+
+func (q *realQueue) loop() {
 	sleep := time.NewTimer(time.Hour)
 	defer sleep.Stop()
 	for {
@@ -189,27 +235,25 @@ func (q *realQueue) run() {
 	}
 }
 
-// next returns a callback that is due, timers first since they are late already, or how long to wait.
+// next returns the callback that fell due first, or how long to wait. A timer
+// that is always late can't keep messages from being heard.
 func (q *realQueue) next() (func(), time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	wait := time.Hour
-	if len(q.timers) > 0 {
-		wait = time.Until(q.timers[0].at)
-		if wait <= 0 {
-			e := heap.Pop(&q.timers).(*event)
-			fn := e.fn
-			e.fn = nil
-			return fn, 0
-		}
-	}
-	if len(q.posted) > 0 {
-		fn := q.posted[0]
-		q.posted[0] = nil
+	at, timed := q.timers.first()
+	if len(q.posted) > 0 && !(timed && at.Before(q.posted[0].at)) {
+		fn := q.posted[0].fn
+		q.posted[0] = post{}
 		q.posted = q.posted[1:]
 		return fn, 0
 	}
-	return nil, wait
+	if !timed {
+		return nil, time.Hour
+	}
+	if wait := time.Until(at); wait > 0 {
+		return nil, wait
+	}
+	return q.timers.pop().take(), 0
 }
 
 // topicClock is time as /clock tells it.
@@ -217,8 +261,7 @@ type topicClock struct {
 	mu     sync.Mutex
 	now    time.Time
 	heard  time.Time // wall
-	seq    uint64
-	timers eventHeap
+	timers events
 }
 
 func (c *topicClock) Now() time.Time {
@@ -236,39 +279,43 @@ func (c *topicClock) age() time.Duration {
 	return time.Since(c.heard)
 }
 
-func (c *topicClock) at(t time.Time, fn func()) func() {
+// at posts fn when the clock reaches t.
+func (c *topicClock) at(t time.Time, post func(func()), fn func()) (cancel func()) {
+	var cancelled atomic.Bool // also while it waits for its turn, after t
+	fire := func() {
+		post(func() {
+			if !cancelled.Load() {
+				fn()
+			}
+		})
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.seq++
-	e := &event{at: t, seq: c.seq, fn: fn}
-	heap.Push(&c.timers, e)
+	if !t.After(c.now) {
+		fire()
+		return func() { cancelled.Store(true) }
+	}
+	e := c.timers.add(t, fire)
 	return func() {
+		cancelled.Store(true)
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		e.fn = nil
-		if e.index >= 0 && e.index < len(c.timers) && c.timers[e.index] == e {
-			heap.Remove(&c.timers, e.index)
-		}
+		c.timers.cancel(e)
 	}
 }
 
 func (c *topicClock) set(t time.Time) {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	if t.Before(c.now) { // the simulator restarted: what waited for the old future is due now
-		for _, e := range c.timers {
-			e.at = t
-		}
-		heap.Init(&c.timers)
+		c.timers.bringForward(t)
 	}
 	c.now, c.heard = t, time.Now()
-	var due []func()
-	for len(c.timers) > 0 && !c.timers[0].at.After(t) {
-		if e := heap.Pop(&c.timers).(*event); e.fn != nil {
-			due = append(due, e.fn)
+	for {
+		at, ok := c.timers.first()
+		if !ok || at.After(t) {
+			return
 		}
-	}
-	c.mu.Unlock()
-	for _, fn := range due {
-		fn()
+		c.timers.pop().take()()
 	}
 }

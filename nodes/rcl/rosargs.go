@@ -2,8 +2,11 @@ package rcl
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"strings"
+
+	"github.com/rs/zerolog"
 )
 
 // ParseArgs splits a command line into what ROS 2 takes (between --ros-args and
@@ -15,46 +18,49 @@ func ParseArgs(argv []string) (Args, []string, error) {
 	ros := false
 	for i := 0; i < len(argv); i++ {
 		arg := argv[i]
-		if !ros {
-			if arg == "--ros-args" {
-				ros = true
-			} else {
-				rest = append(rest, arg)
-			}
-			continue
-		}
-		switch arg {
-		case "--":
+		switch {
+		case arg == "--ros-args":
+			ros = true
+		case !ros:
+			rest = append(rest, arg)
+		case arg == "--":
 			ros = false
-			continue
-		case "--ros-args":
-			continue
-		case "-r", "--remap", "-p", "--param", "--params-file", "--log-level":
-			if i+1 == len(argv) {
-				return a, nil, fmt.Errorf("--ros-args: %s needs a value", arg)
-			}
+		case !takesValue(arg):
+			return a, nil, fmt.Errorf("--ros-args: unknown argument %q; known are -r from:=to, -p name:=value, --params-file FILE, --log-level LEVEL", arg)
+		case i+1 == len(argv):
+			return a, nil, fmt.Errorf("--ros-args: %s needs a value", arg)
+		default:
 			i++
 			if err := a.add(arg, argv[i]); err != nil {
 				return a, nil, fmt.Errorf("--ros-args %s %s: %w", arg, argv[i], err)
 			}
-		default:
-			return a, nil, fmt.Errorf("--ros-args: unknown argument %q; known are -r from:=to, -p name:=value, --params-file FILE, --log-level LEVEL", arg)
 		}
 	}
 	return a, rest, nil
 }
 
+func takesValue(flag string) bool {
+	switch flag {
+	case "-r", "--remap", "-p", "--param", "--params-file", "--log-level":
+		return true
+	}
+	return false
+}
+
 func (a *Args) add(flag, value string) error {
 	switch flag {
 	case "-r", "--remap":
-		node, from, to, err := splitRule(value)
+		r, err := ParseRemap(value)
 		if err != nil {
 			return err
 		}
-		a.Remaps = append(a.Remaps, Remap{Node: node, From: from, To: to})
+		a.Remaps = append(a.Remaps, r)
 	case "-p", "--param":
 		node, name, text, err := splitRule(value)
 		if err != nil {
+			return err
+		}
+		if err := checkPattern(node); err != nil {
 			return err
 		}
 		v, err := ParseValue(text)
@@ -63,7 +69,7 @@ func (a *Args) add(flag, value string) error {
 		}
 		a.Params = append(a.Params, ParamOverride{Node: node, Name: name, Value: v, Origin: flag + " " + value})
 	case "--params-file":
-		data, err := os.ReadFile(value)
+		data, err := readFile(value)
 		if err != nil {
 			return err
 		}
@@ -73,19 +79,92 @@ func (a *Args) add(flag, value string) error {
 		}
 		a.Params = append(a.Params, more...)
 	case "--log-level":
-		a.LogLevel = value
+		l, err := parseLevel(value)
+		if err != nil {
+			return err
+		}
+		a.Levels = append(a.Levels, l)
 	}
 	return nil
 }
 
-// splitRule splits [node:]from:=to.
-func splitRule(s string) (node, from, to string, err error) {
-	from, to, ok := strings.Cut(s, ":=")
-	if !ok || from == "" {
+// ParseRemap reads a remapping rule: [node:]from:=to, from being __node, __ns,
+// or a topic's and service's name, of one of the two with rostopic:// or
+// rosservice:// before it.
+func ParseRemap(rule string) (Remap, error) {
+	text, kind := rule, AnyName
+	if before, after, ok := strings.Cut(rule, "rostopic://"); ok {
+		text, kind = before+after, TopicName
+	} else if before, after, ok := strings.Cut(rule, "rosservice://"); ok {
+		text, kind = before+after, ServiceName
+	}
+	node, from, to, err := splitRule(text)
+	if err != nil {
+		return Remap{}, err
+	}
+	r := Remap{Node: node, Kind: kind, From: from, To: to}
+	switch {
+	case r.isNode():
+		err = ValidateNodeName(to)
+	case from == "__ns":
+		if !strings.HasPrefix(to, "/") {
+			to = "/" + to
+		}
+		err = ValidateNamespace(to)
+	default:
+		// What matters here is the form; names are expanded again for each node.
+		some := FullName{Namespace: "/ns", Name: "node"}
+		if _, err = some.Expand(from); err == nil {
+			_, err = some.Expand(to)
+		}
+	}
+	return r, err
+}
+
+// splitRule splits [node:]name:=value.
+func splitRule(s string) (node, name, value string, err error) {
+	name, value, ok := strings.Cut(s, ":=")
+	if n, rest, prefixed := strings.Cut(name, ":"); prefixed {
+		node, name = n, rest
+		ok = ok && node != ""
+	}
+	if !ok || name == "" {
 		return "", "", "", fmt.Errorf("write it as name:=value, or node:name:=value")
 	}
-	if n, f, ok := strings.Cut(from, ":"); ok {
-		node, from = n, f
+	return node, name, value, nil
+}
+
+// levels are ROS 2's names of severities.
+var levels = map[string]zerolog.Level{
+	"debug": zerolog.DebugLevel, "info": zerolog.InfoLevel, "warn": zerolog.WarnLevel,
+	"error": zerolog.ErrorLevel, "fatal": zerolog.FatalLevel, "unset": zerolog.TraceLevel,
+}
+
+// parseLevel reads [node:=]level.
+func parseLevel(s string) (Level, error) {
+	node, name, prefixed := strings.Cut(s, ":=")
+	if !prefixed {
+		node, name = "", s
 	}
-	return node, from, to, nil
+	l, ok := levels[strings.ToLower(name)]
+	if !ok {
+		return Level{}, fmt.Errorf("level %q is none of debug, info, warn, error, fatal, unset", name)
+	}
+	return Level{Node: node, Level: l}, nil
+}
+
+// maxParamFile bounds a parameter file [bytes]; the path may be a device.
+const maxParamFile = 1 << 20
+
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxParamFile+1))
+	if err == nil && len(data) > maxParamFile {
+		err = fmt.Errorf("%s: more than %d bytes is no parameter file", path, maxParamFile)
+	}
+	return data, err
 }

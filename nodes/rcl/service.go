@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"sync"
+	"time"
 
 	"cobot_vla/msgs"
 )
@@ -26,7 +26,7 @@ func Serve[Q, R any, PQ msgs.Ptr[Q], PR msgs.Ptr[R]](n *Node, service string, ha
 
 // ServeLater answers calls of a service on the node's thread; handle calls reply once, now or later.
 func ServeLater[Q, R any, PQ msgs.Ptr[Q], PR msgs.Ptr[R]](n *Node, service string, handle func(*Q, func(*R))) error {
-	full, err := n.resolve(service)
+	full, err := n.resolve(service, ServiceName)
 	if err != nil {
 		return err
 	}
@@ -43,12 +43,15 @@ func ServeLater[Q, R any, PQ msgs.Ptr[Q], PR msgs.Ptr[R]](n *Node, service strin
 	if err != nil {
 		return fmt.Errorf("rcl: node %s: service %s: %w", n.name, full, err)
 	}
-	n.keep(c)
-	return nil
+	return n.keep(c)
 }
 
 // Client calls a service.
 type Client[Q, R any] struct {
+	// Timeout of an answer to Go, by the node's clock; default 30 s. A server that
+	// died says nothing.
+	Timeout time.Duration
+
 	n       *Node
 	service string
 	caller  Caller
@@ -57,7 +60,7 @@ type Client[Q, R any] struct {
 
 // NewClient makes a client of a service.
 func NewClient[Q, R any, PQ msgs.Ptr[Q], PR msgs.Ptr[R]](n *Node, service string) (*Client[Q, R], error) {
-	full, err := n.resolve(service)
+	full, err := n.resolve(service, ServiceName)
 	if err != nil {
 		return nil, err
 	}
@@ -65,8 +68,10 @@ func NewClient[Q, R any, PQ msgs.Ptr[Q], PR msgs.Ptr[R]](n *Node, service string
 	if err != nil {
 		return nil, fmt.Errorf("rcl: node %s: client of %s: %w", n.name, full, err)
 	}
-	n.keep(caller)
-	return &Client[Q, R]{n: n, service: full, caller: caller, read: func(b []byte) (*R, error) {
+	if err := n.keep(caller); err != nil {
+		return nil, err
+	}
+	return &Client[Q, R]{Timeout: 30 * time.Second, n: n, service: full, caller: caller, read: func(b []byte) (*R, error) {
 		r := PR(new(R))
 		err := msgs.ReadCDR(b, r)
 		return (*R)(r), err
@@ -76,16 +81,23 @@ func NewClient[Q, R any, PQ msgs.Ptr[Q], PR msgs.Ptr[R]](n *Node, service string
 // Ready says whether somebody serves it.
 func (c *Client[Q, R]) Ready() bool { return c.caller.Ready() }
 
-// Go calls the service; done runs on the node's thread. Nothing runs when the
-// node ends first, or when the server never answers.
+// Go calls the service; done runs once on the node's thread, with the answer,
+// ErrNoService or ErrTimeout; not at all when the node ends first.
 func (c *Client[Q, R]) Go(q *Q, done func(*R, error)) {
+	answered := false // read and written on the node's thread only
+	once := func(fn func()) {
+		if !answered {
+			answered = true
+			fn()
+		}
+	}
+	cancel := c.n.After(c.Timeout, func() {
+		once(func() { done(nil, c.failed(fmt.Errorf("%w (%v)", ErrTimeout, c.Timeout))) })
+	})
 	c.caller.Call(msgs.Marshal(any(q).(msgs.Message)), func(b []byte, err error) {
 		c.n.Post(func() {
-			if err != nil {
-				done(nil, fmt.Errorf("rcl: calling %s: %w", c.service, err))
-				return
-			}
-			done(c.read(b))
+			cancel()
+			once(func() { done(c.answer(b, err)) })
 		})
 	})
 }
@@ -97,17 +109,26 @@ func (c *Client[Q, R]) Call(ctx context.Context, q *Q) (*R, error) {
 		err error
 	}
 	ch := make(chan result, 1)
-	var once sync.Once
-	c.caller.Call(msgs.Marshal(any(q).(msgs.Message)), func(b []byte, err error) {
-		once.Do(func() { ch <- result{b, err} })
-	})
+	c.caller.Call(msgs.Marshal(any(q).(msgs.Message)), func(b []byte, err error) { ch <- result{b, err} })
 	select {
 	case <-ctx.Done():
-		return nil, fmt.Errorf("rcl: calling %s: %w", c.service, ctx.Err())
+		return nil, c.failed(ctx.Err())
 	case r := <-ch:
-		if r.err != nil {
-			return nil, fmt.Errorf("rcl: calling %s: %w", c.service, r.err)
-		}
-		return c.read(r.b)
+		return c.answer(r.b, r.err)
 	}
+}
+
+func (c *Client[Q, R]) answer(b []byte, err error) (*R, error) {
+	if err != nil {
+		return nil, c.failed(err)
+	}
+	r, err := c.read(b)
+	if err != nil {
+		return nil, c.failed(err)
+	}
+	return r, nil
+}
+
+func (c *Client[Q, R]) failed(err error) error {
+	return fmt.Errorf("rcl: calling %s: %w", c.service, err)
 }

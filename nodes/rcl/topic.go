@@ -3,6 +3,7 @@ package rcl
 import (
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,12 +13,13 @@ import (
 // Publisher sends messages of type T.
 type Publisher[T any] struct {
 	topic  string
+	n      *Node
 	writer Writer
 }
 
 // Advertise makes a publisher on a topic.
 func Advertise[T any, P msgs.Ptr[T]](n *Node, topic string, qos QoS) (*Publisher[T], error) {
-	full, err := n.resolve(topic)
+	full, err := n.resolve(topic, TopicName)
 	if err != nil {
 		return nil, err
 	}
@@ -25,8 +27,32 @@ func Advertise[T any, P msgs.Ptr[T]](n *Node, topic string, qos QoS) (*Publisher
 	if err != nil {
 		return nil, fmt.Errorf("rcl: node %s: publisher on %s: %w", n.name, full, err)
 	}
-	n.keep(w)
-	return &Publisher[T]{topic: full, writer: w}, nil
+	if err := n.keep(w); err != nil {
+		return nil, err
+	}
+	for _, other := range n.topicInfo(full).Subscribers {
+		n.warnMismatch(full, qos, other.QoS, other.Node)
+	}
+	return &Publisher[T]{topic: full, n: n, writer: w}, nil
+}
+
+// topicInfo is what the graph knows of a topic now.
+func (n *Node) topicInfo(topic string) TopicInfo {
+	for _, t := range n.Graph().Topics {
+		if t.Name == topic {
+			return t
+		}
+	}
+	return TopicInfo{}
+}
+
+// warnMismatch says why two ends of a topic don't hear each other, as ROS 2 does:
+// silence is hard to find.
+func (n *Node) warnMismatch(topic string, offered, requested QoS, peer FullName) {
+	if ok, policy := offered.Compatible(requested); !ok {
+		n.log.Warn().Str("topic", topic).Stringer("peer", peer).
+			Msgf("incompatible quality of service: no message will pass, the publisher offers another %s than the subscription requests", policy)
+	}
 }
 
 // Publish sends m. m and all it points to belong to the subscribers afterwards:
@@ -40,7 +66,10 @@ func (p *Publisher[T]) Topic() string { return p.topic }
 func (p *Publisher[T]) Matched() int { return p.writer.Matched() }
 
 // Close ends the publisher.
-func (p *Publisher[T]) Close() error { return p.writer.Close() }
+func (p *Publisher[T]) Close() error {
+	p.n.drop(p.writer)
+	return p.writer.Close()
+}
 
 // Info is what is known of a message besides its content.
 type Info struct {
@@ -89,19 +118,18 @@ type queued struct {
 // shared and immutable. When cb is slower than the publishers the oldest
 // messages are dropped, and counted.
 func Subscribe[T any, P msgs.Ptr[T]](n *Node, topic string, qos QoS, cb func(m *T, info Info)) (*Subscription, error) {
-	full, err := n.resolve(topic)
+	full, err := n.resolve(topic, TopicName)
 	if err != nil {
 		return nil, err
 	}
-	s := &Subscription{topic: full, n: n, depth: qos.depth(), last: map[string]uint64{}}
+	s := &Subscription{topic: full, n: n, depth: qos.KeepLast(), last: map[string]uint64{}}
 	s.run = func(sm Sample, info Info) error {
-		if m, ok := sm.Message.(P); ok {
-			cb((*T)(m), info)
-			return nil
-		}
-		m := P(new(T))
-		if err := msgs.ReadCDR(sm.CDR, m); err != nil {
-			return err
+		m, ok := sm.Message.(P)
+		if !ok {
+			m = P(new(T))
+			if err := msgs.ReadCDR(sm.CDR, m); err != nil {
+				return err
+			}
 		}
 		cb((*T)(m), info)
 		return nil
@@ -111,11 +139,16 @@ func Subscribe[T any, P msgs.Ptr[T]](n *Node, topic string, qos QoS, cb func(m *
 			return nil, err
 		}
 	}
-	s.closer, err = n.endpoint.Subscribe(full, P(new(T)).TypeName(), qos, s.deliver)
-	if err != nil {
+	if s.closer, err = n.endpoint.Subscribe(full, P(new(T)).TypeName(), qos, s.deliver); err != nil {
+		_ = s.Close()
 		return nil, fmt.Errorf("rcl: node %s: subscription on %s: %w", n.name, full, err)
 	}
-	n.keep(s)
+	if err := n.keep(s); err != nil {
+		return nil, err
+	}
+	for _, other := range n.topicInfo(full).Publishers {
+		n.warnMismatch(full, other.QoS, qos, other.Node)
+	}
 	return s, nil
 }
 
@@ -137,8 +170,7 @@ func (s *Subscription) deliver(sm Sample) {
 	}
 	full := len(s.queue) == s.depth
 	if full {
-		copy(s.queue, s.queue[1:])
-		s.queue = s.queue[:s.depth-1]
+		s.shift()
 		s.stats.Dropped++
 	}
 	s.queue = append(s.queue, queued{sm, info})
@@ -148,22 +180,35 @@ func (s *Subscription) deliver(sm Sample) {
 	}
 }
 
+// shift takes the oldest message out of the queue.
+func (s *Subscription) shift() queued {
+	q := s.queue[0]
+	s.queue = slices.Delete(s.queue, 0, 1)
+	return q
+}
+
 func (s *Subscription) one() {
 	s.mu.Lock()
 	if s.closed || len(s.queue) == 0 {
 		s.mu.Unlock()
 		return
 	}
-	q := s.queue[0]
-	copy(s.queue, s.queue[1:])
-	s.queue[len(s.queue)-1] = queued{}
-	s.queue = s.queue[:len(s.queue)-1]
+	q := s.shift()
 	s.mu.Unlock()
 	if err := s.run(q.sample, q.info); err != nil {
-		s.mu.Lock()
-		s.stats.Malformed++
-		s.mu.Unlock()
-		s.n.log.Warn().Err(err).Str("topic", s.topic).Msg("message dropped")
+		s.malformed(err)
+	}
+}
+
+// malformed counts a message that can't be read. A stranger may send many: every
+// doubling of their number is logged.
+func (s *Subscription) malformed(err error) {
+	s.mu.Lock()
+	s.stats.Malformed++
+	n := s.stats.Malformed
+	s.mu.Unlock()
+	if n&(n-1) == 0 {
+		s.n.log.Warn().Err(err).Str("topic", s.topic).Uint64("malformed", n).Msg("message dropped")
 	}
 }
 
@@ -187,14 +232,7 @@ func (s *Subscription) Stats() Stats {
 func (s *Subscription) Topic() string { return s.topic }
 
 // Publishers is the number of publishers on the topic now.
-func (s *Subscription) Publishers() int {
-	for _, t := range s.n.Graph().Topics {
-		if t.Name == s.topic {
-			return len(t.Publishers)
-		}
-	}
-	return 0
-}
+func (s *Subscription) Publishers() int { return len(s.n.topicInfo(s.topic).Publishers) }
 
 // Close ends the subscription; cb is not called afterwards from the node's thread.
 func (s *Subscription) Close() error {
@@ -206,6 +244,7 @@ func (s *Subscription) Close() error {
 	s.closed = true
 	s.queue = nil
 	s.mu.Unlock()
+	s.n.drop(s)
 	if s.deadline != nil {
 		_ = s.deadline.Close()
 	}

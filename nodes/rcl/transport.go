@@ -27,19 +27,21 @@ type Endpoint interface {
 	// deliver is where a message enters its queue.
 	Subscribe(topic, typeName string, qos QoS, deliver func(Sample)) (io.Closer, error)
 	// Serve answers calls of a service: handle is called on any goroutine, does
-	// not block, and calls reply once, now or later, from any goroutine.
+	// not block, and calls reply once, now or later, from any goroutine; what it
+	// replies after that is dropped.
 	Serve(service, typeName string, handle func(request []byte, reply func(response []byte))) (io.Closer, error)
 	// Client calls a service.
 	Client(service, typeName string) (Caller, error)
 	// Graph is what is known of all nodes now.
 	Graph() Graph
-	// Close takes the node out of the graph with all it made.
+	// Close takes the node out of the graph with all it made; after it the other
+	// methods return ErrClosed.
 	Close() error
 }
 
 // Writer is the transport's side of a publisher.
 type Writer interface {
-	// Publish sends m, which nobody changes afterwards.
+	// Publish sends m, which nobody changes afterwards; ErrClosed after Close. Any goroutine.
 	Publish(m msgs.Message) error
 	// Matched is the number of subscriptions that hear it.
 	Matched() int
@@ -48,8 +50,10 @@ type Writer interface {
 
 // Caller is the transport's side of a service client.
 type Caller interface {
-	// Call sends a request in CDR; done is called once, on any goroutine, unless
-	// the caller is closed first.
+	// Call sends a request in CDR; done is called at most once, on any goroutine,
+	// with the answer, or with ErrNoService when nobody serves it. It does not block
+	// and does not call the Caller. A call that waits when the caller is closed is
+	// never answered; one made later is answered with ErrClosed.
 	Call(request []byte, done func(response []byte, err error))
 	// Ready says whether somebody serves it.
 	Ready() bool

@@ -2,6 +2,7 @@ package rcl
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -86,9 +87,47 @@ func (v Value) Equal(w Value) bool {
 		slices.Equal(v.Floats, w.Floats) && slices.Equal(v.Strings, w.Strings)
 }
 
+// numbers are the value's numbers, one or many.
+func (v Value) numbers() []float64 {
+	switch v.Kind {
+	case Integer:
+		return []float64{float64(v.Int)}
+	case Double:
+		return []float64{v.Float}
+	case IntegerArray:
+		fs := make([]float64, len(v.Ints))
+		for i, x := range v.Ints {
+			fs[i] = float64(x)
+		}
+		return fs
+	case DoubleArray:
+		return v.Floats
+	}
+	return nil
+}
+
+// texts are the value's strings, one or many.
+func (v Value) texts() []string {
+	switch v.Kind {
+	case String:
+		return []string{v.Str}
+	case StringArray:
+		return v.Strings
+	}
+	return nil
+}
+
 func formatFloat(f float64) string {
+	switch {
+	case math.IsNaN(f):
+		return ".nan"
+	case math.IsInf(f, 1):
+		return ".inf"
+	case math.IsInf(f, -1):
+		return "-.inf"
+	}
 	s := strconv.FormatFloat(f, 'g', -1, 64)
-	if !strings.ContainsAny(s, ".eEnI") {
+	if !strings.ContainsAny(s, ".e") {
 		s += ".0"
 	}
 	return s
@@ -103,7 +142,7 @@ func list[T any](v []T, f func(T) string) string {
 }
 
 // ParseValue reads a value as ROS 2 reads it from a command line or a parameter
-// file: YAML scalars, and sequences of one type.
+// file (rcl_yaml_param_parser): YAML scalars, and sequences of one type.
 func ParseValue(text string) (Value, error) {
 	var n yaml.Node
 	if err := yaml.Unmarshal([]byte(text), &n); err != nil {
@@ -146,6 +185,14 @@ func scalar(n *yaml.Node) (Value, error) {
 		return FloatValue(f), err
 	case "!!null":
 		return Value{}, fmt.Errorf("%w: line %d: the value is missing; write '' for an empty string", ErrParameter, n.Line)
+	}
+	if n.Style == 0 { // plain: ROS 2 reads YAML 1.1's booleans
+		switch n.Value {
+		case "y", "Y", "yes", "Yes", "YES", "on", "On", "ON":
+			return BoolValue(true), nil
+		case "n", "N", "no", "No", "NO", "off", "Off", "OFF":
+			return BoolValue(false), nil
+		}
 	}
 	return StringValue(n.Value), nil
 }
