@@ -38,3 +38,15 @@ func TestSystemOpensUnixSockets(t *testing.T) {
 		bus.Close()
 	}
 }
+
+func TestSystemOpensPairs(t *testing.T) {
+	cantest.Conformance(t, func() (a, b can.Bus, err error) {
+		path, _ := serve(t, can.NewNetwork())
+		return can.System{}.OpenPair("unix:" + path)
+	})
+	for _, name := range []string{"unix:/nowhere/at/all", "can_absent", "no bus"} {
+		if a, b, err := (can.System{LockDir: t.TempDir()}).OpenPair(name); err == nil || a != nil || b != nil {
+			t.Errorf("%s: %v, %v, %v", name, a, b, err)
+		}
+	}
+}

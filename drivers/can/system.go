@@ -1,6 +1,7 @@
 package can
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -29,16 +30,51 @@ type System struct {
 
 // Open implements Opener.
 func (s System) Open(name string) (Bus, error) {
-	if path, ok := strings.CutPrefix(name, "unix:"); ok {
+	if path, ok := s.socket(name); ok {
 		return DialUnix(path)
 	}
 	if err := validInterface(name); err != nil {
 		return nil, err
 	}
-	if s.UnixDir != "" {
-		return DialUnix(SocketPath(s.UnixDir, name))
+	ends, err := s.openInterface(name, 1)
+	if err != nil {
+		return nil, err
 	}
-	return s.openInterface(name)
+	return ends[0], nil
+}
+
+// OpenPair opens two ends of one bus, which hear each other, for a test of the bus
+// itself. On a real interface something else on the wire must acknowledge frames, or the
+// controller be in loopback mode.
+func (s System) OpenPair(name string) (a, b Bus, err error) {
+	if path, ok := s.socket(name); ok {
+		if a, err = DialUnix(path); err != nil {
+			return nil, nil, err
+		}
+		if b, err = DialUnix(path); err != nil {
+			return nil, nil, errors.Join(err, a.Close())
+		}
+		return a, b, nil
+	}
+	if err := validInterface(name); err != nil {
+		return nil, nil, err
+	}
+	ends, err := s.openInterface(name, 2)
+	if err != nil {
+		return nil, nil, err
+	}
+	return ends[0], ends[1], nil
+}
+
+// socket is the path of the Unix socket that a name stands for.
+func (s System) socket(name string) (path string, ok bool) {
+	if path, ok := strings.CutPrefix(name, "unix:"); ok {
+		return path, true
+	}
+	if s.UnixDir != "" && validInterface(name) == nil {
+		return SocketPath(s.UnixDir, name), true
+	}
+	return "", false
 }
 
 // SocketPath is where a simulator serves an interface for a System with UnixDir.

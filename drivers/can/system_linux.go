@@ -2,17 +2,19 @@ package can
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"sort"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"go.einride.tech/can/pkg/socketcan"
 )
 
-// openInterface opens a SocketCAN interface and owns it.
-func (s System) openInterface(name string) (Bus, error) {
+// openInterface opens n ends of a SocketCAN interface, which own it together.
+func (s System) openInterface(name string, n int) ([]Bus, error) {
 	all, err := Interfaces()
 	if err != nil {
 		return nil, err
@@ -29,12 +31,36 @@ func (s System) openInterface(name string) (Bus, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, err := socketcan.Dial("can", name, socketcan.WithReceiveErrorFrames())
+	conns, err := dialAll(name, n)
 	if err != nil {
 		owner.release()
 		return nil, fmt.Errorf("can: %s: %w", name, err)
 	}
-	return newSocketBus(name, conn, i.State, owner.release), nil
+	var open atomic.Int32
+	open.Store(int32(n))
+	ends := make([]Bus, n)
+	for k, conn := range conns {
+		ends[k] = newSocketBus(name, conn, i.State, func() {
+			if open.Add(-1) == 0 {
+				owner.release()
+			}
+		})
+	}
+	return ends, nil
+}
+
+func dialAll(name string, n int) (conns []net.Conn, err error) {
+	for range n {
+		conn, err := socketcan.Dial("can", name, socketcan.WithReceiveErrorFrames())
+		if err != nil {
+			for _, c := range conns {
+				c.Close()
+			}
+			return nil, err
+		}
+		conns = append(conns, conn)
+	}
+	return conns, nil
 }
 
 // Interfaces lists this machine's CAN interfaces by name.

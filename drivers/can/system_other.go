@@ -7,7 +7,7 @@ import (
 	"runtime"
 )
 
-func (s System) openInterface(name string) (Bus, error) {
+func (s System) openInterface(name string, _ int) ([]Bus, error) {
 	return nil, fmt.Errorf("can: %s: SocketCAN needs Linux, this is %s: join a simulator with unix:/path instead", name, runtime.GOOS)
 }
 

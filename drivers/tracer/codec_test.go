@@ -208,6 +208,7 @@ func FuzzDecode(f *testing.F) {
 		f.Add(c.frame.ID, c.frame.Len, c.frame.Data[:])
 	}
 	f.Add(uint32(0x211), uint8(3), []byte{1, 2, 3})
+	f.Add(uint32(0x231), uint8(8), []byte{0x30, 0x30, 0x78}) // brighter than bright
 	f.Add(uint32(0x7FF), uint8(255), []byte{})
 	f.Fuzz(func(t *testing.T, id uint32, n uint8, data []byte) {
 		frame := can.Frame{ID: id, Len: n}
