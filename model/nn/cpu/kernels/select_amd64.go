@@ -6,17 +6,34 @@ import "golang.org/x/sys/cpu"
 func Available() []*Set {
 	var sets []*Set
 	x := cpu.X86
-	if x.HasAVX512F && x.HasAVX512BW && x.HasAVX512VL && x.HasAVX512DQ {
+	avx2 := x.HasAVX2 && x.HasFMA
+	if avx2 && x.HasAVX512F && x.HasAVX512BW && x.HasAVX512VL && x.HasAVX512DQ {
 		s := Portable()
-		s.Name, s.Features = "avx512", "AVX-512"
+		s.avx2()
 		s.avx512()
+		s.Name, s.Features = "avx512", "AVX-512"
 		if x.HasAVX512VNNI {
 			s.I8 = tileI8AVX512
-			s.Features += ", VNNI int8"
+			s.Features += ", VNNI"
 		}
 		if x.HasAVX512BF16 {
 			s.BF16, s.FastBF16 = tileBF16AVX512, true
-			s.Features += ", bf16"
+			s.Features += ", BF16"
+		}
+		sets = append(sets, s)
+	}
+	if avx2 {
+		s := Portable()
+		s.avx2()
+		s.Name, s.Features = "avx2", "AVX2, FMA"
+		if x.HasAVXVNNI {
+			s.I8 = tileI8VNNI
+			s.Features += ", VNNI"
+			sets = append(sets, s)
+			// The same without it, so that a machine that has it tests what others run.
+			s = Portable()
+			s.avx2()
+			s.Name, s.Features = "avx2-novnni", "AVX2, FMA"
 		}
 		sets = append(sets, s)
 	}
