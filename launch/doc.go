@@ -36,10 +36,12 @@
 //
 // # Where it is stricter or saner than Humble
 //
-// These are errors here: keys given twice, unknown keys anywhere, parameter
-// files that do not exist, arguments nobody declares or reads, empty lists, and
-// plain scalars that ROS 2's two YAML readers take for different types (1e5, y).
+// These are errors here: keys given twice, merge keys, arguments nobody declares
+// or reads, empty lists, parameter files without ros__parameters, and plain
+// scalars that ROS 2's two YAML readers take for different types (1e5, y).
 // After an include $(dirname) is the including file's again, and what
 // set_parameter and set_remap add inside a scoped group never leaks out of it;
-// in Humble both leak in some orders.
+// in Humble both leak in some orders. A list given to set_parameter stays a
+// list, and strings stay strings; Humble hands a list over as the text of a
+// Python tuple. A missing parameter file is an error, there a warning.
 package launch

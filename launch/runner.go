@@ -48,8 +48,9 @@ type Runner struct {
 // Run starts everything a plan says and returns when all of it has ended. When
 // ctx ends, processes get SIGINT, then SIGTERM, then SIGKILL after the plan's
 // times, nodes in this process the end of their context. A process that dies
-// does not end the others; the returned error names each that did. Nothing is
-// started when one executable can't be found.
+// does not end the others; the returned error names each that did. Each process
+// has a group of its own, which ends with it: what it started does not outlive
+// it. Nothing is started when one executable can't be found.
 func (r *Runner) Run(ctx context.Context, plan *Plan) error {
 	out := newOutputs(r)
 	defer out.close()
