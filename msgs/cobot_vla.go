@@ -243,3 +243,55 @@ func (m *TaskVerdict) CDR(c *CDR) {
 	c.F64(&m.Progress)
 	c.String(&m.Reason)
 }
+
+// StreamStatus is cobot_vla/msg/StreamStatus. One stream of the episode that is being recorded.
+type StreamStatus struct {
+	Topic    string
+	Messages uint64  // written to the file
+	Dropped  uint64  // lost at the recorder, whose queues were full
+	Lost     uint64  // never arrived, by the publishers' sequence numbers
+	Rate     float64 // since the last status [Hz]
+	Latency  float64 // arrival minus stamp of the newest message [s]
+	Dead     bool    // silent for longer than the recorder allows
+}
+
+// TypeName implements Message.
+func (*StreamStatus) TypeName() string { return "cobot_vla/msg/StreamStatus" }
+
+// CDR implements Message.
+func (m *StreamStatus) CDR(c *CDR) {
+	c.String(&m.Topic)
+	c.U64(&m.Messages)
+	c.U64(&m.Dropped)
+	c.U64(&m.Lost)
+	c.F64(&m.Rate)
+	c.F64(&m.Latency)
+	c.Bool(&m.Dead)
+}
+
+// RecorderStatus is cobot_vla/msg/RecorderStatus. What the recorder does; published at 4 Hz on /recorder/status, and kept in the episode with every flush.
+type RecorderStatus struct {
+	Header  Header
+	State   string // idle, arming, recording or finishing
+	Episode string // name of the current episode, or of the last, e.g. episode_000012
+	Task    string
+	Elapsed Duration // since the episode began
+	Bytes   uint64   // of the file that are flushed
+	Streams []StreamStatus
+	Reason  string // what is wrong, or why the last start was refused
+}
+
+// TypeName implements Message.
+func (*RecorderStatus) TypeName() string { return "cobot_vla/msg/RecorderStatus" }
+
+// CDR implements Message.
+func (m *RecorderStatus) CDR(c *CDR) {
+	m.Header.CDR(c)
+	c.String(&m.State)
+	c.String(&m.Episode)
+	c.String(&m.Task)
+	m.Elapsed.CDR(c)
+	c.U64(&m.Bytes)
+	Seq(c, &m.Streams, Visit[StreamStatus])
+	c.String(&m.Reason)
+}

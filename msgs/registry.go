@@ -102,7 +102,15 @@ func all() []Message {
 		new(PartStatus),
 		new(Heartbeat),
 		new(TaskVerdict),
+		new(StreamStatus),
+		new(RecorderStatus),
 		new(Acquire_Request),
 		new(Acquire_Response),
+		new(StartEpisode_Request),
+		new(StartEpisode_Response),
+		new(EndEpisode_Request),
+		new(EndEpisode_Response),
+		new(MarkEpisode_Request),
+		new(MarkEpisode_Response),
 	}
 }

@@ -19,21 +19,29 @@ type Publisher[T any] struct {
 
 // Advertise makes a publisher on a topic.
 func Advertise[T any, P msgs.Ptr[T]](n *Node, topic string, qos QoS) (*Publisher[T], error) {
+	full, w, err := advertise(n, topic, P(new(T)).TypeName(), qos)
+	if err != nil {
+		return nil, err
+	}
+	return &Publisher[T]{topic: full, n: n, writer: w}, nil
+}
+
+func advertise(n *Node, topic, typeName string, qos QoS) (string, Writer, error) {
 	full, err := n.resolve(topic, TopicName)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
-	w, err := n.endpoint.Advertise(full, P(new(T)).TypeName(), qos)
+	w, err := n.endpoint.Advertise(full, typeName, qos)
 	if err != nil {
-		return nil, fmt.Errorf("rcl: node %s: publisher on %s: %w", n.name, full, err)
+		return "", nil, fmt.Errorf("rcl: node %s: publisher on %s: %w", n.name, full, err)
 	}
 	if err := n.keep(w); err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	for _, other := range n.topicInfo(full).Subscribers {
 		n.warnMismatch(full, qos, other.QoS, other.Node)
 	}
-	return &Publisher[T]{topic: full, n: n, writer: w}, nil
+	return full, w, nil
 }
 
 // topicInfo is what the graph knows of a topic now.
@@ -118,12 +126,7 @@ type queued struct {
 // shared and immutable. When cb is slower than the publishers the oldest
 // messages are dropped, and counted.
 func Subscribe[T any, P msgs.Ptr[T]](n *Node, topic string, qos QoS, cb func(m *T, info Info)) (*Subscription, error) {
-	full, err := n.resolve(topic, TopicName)
-	if err != nil {
-		return nil, err
-	}
-	s := &Subscription{topic: full, n: n, depth: qos.KeepLast(), last: map[string]uint64{}}
-	s.run = func(sm Sample, info Info) error {
+	return subscribe(n, topic, P(new(T)).TypeName(), qos, func(sm Sample, info Info) error {
 		m, ok := sm.Message.(P)
 		if !ok {
 			m = P(new(T))
@@ -133,13 +136,21 @@ func Subscribe[T any, P msgs.Ptr[T]](n *Node, topic string, qos QoS, cb func(m *
 		}
 		cb((*T)(m), info)
 		return nil
+	})
+}
+
+func subscribe(n *Node, topic, typeName string, qos QoS, run func(Sample, Info) error) (*Subscription, error) {
+	full, err := n.resolve(topic, TopicName)
+	if err != nil {
+		return nil, err
 	}
+	s := &Subscription{topic: full, n: n, depth: qos.KeepLast(), last: map[string]uint64{}, run: run}
 	if qos.Deadline > 0 {
 		if s.deadline, err = n.Timer(qos.Deadline, s.checkDeadline); err != nil {
 			return nil, err
 		}
 	}
-	if s.closer, err = n.endpoint.Subscribe(full, P(new(T)).TypeName(), qos, s.deliver); err != nil {
+	if s.closer, err = n.endpoint.Subscribe(full, typeName, qos, s.deliver); err != nil {
 		_ = s.Close()
 		return nil, fmt.Errorf("rcl: node %s: subscription on %s: %w", n.name, full, err)
 	}
