@@ -45,6 +45,7 @@ type Node struct {
 	reason   string // why the mode is what it is
 	braked   bool   // the hold has come to rest and latched its pose
 	acquired bool   // the source's first command was reached
+	speaker  string // the publisher whose chunks are played in this grant
 	parking  bool
 	refused  uint64
 	refusal  string
@@ -135,7 +136,7 @@ func (a *Node) connect() error {
 	keep(err)
 	_, err = rcl.Subscribe(n, "/policy/heartbeat", rcl.Default, func(m *msgs.Heartbeat, _ rcl.Info) { a.beats[m.Source] = n.Now() })
 	keep(err)
-	_, err = rcl.Subscribe(n, "/policy/manipulation", rcl.Default, func(m *msgs.ActionChunk, _ rcl.Info) { a.chunk(m) })
+	_, err = rcl.Subscribe(n, "/policy/manipulation", rcl.Default, func(m *msgs.ActionChunk, i rcl.Info) { a.chunk(m, i.Publisher) })
 	keep(err)
 	keep(a.serve())
 	a.life, err = rcl.NewLifecycle(n, rcl.Transitions{
@@ -209,13 +210,13 @@ func (a *Node) cleanup() error {
 func (a *Node) grant(m *msgs.Authority) {
 	if m.Source != a.authority.Source || m.Parts != a.authority.Parts || m.Estop != a.authority.Estop {
 		a.sched.reset()
-		a.acquired = false
+		a.acquired, a.speaker = false, ""
 	}
 	a.authority, a.authorityAt = *m, a.n.Now()
 }
 
 // chunk takes steps from the source that holds the arms, or refuses them whole.
-func (a *Node) chunk(m *msgs.ActionChunk) {
+func (a *Node) chunk(m *msgs.ActionChunk, speaker string) {
 	now := a.n.Now()
 	if why := a.mayMove(now); why != "" {
 		a.refuse(fmt.Sprintf("chunk %d of %s: %s", m.Sequence, m.Source, why))
@@ -225,13 +226,19 @@ func (a *Node) chunk(m *msgs.ActionChunk) {
 		a.refuse(fmt.Sprintf("chunk %d of %s: %s holds the arms", m.Sequence, m.Source, a.authority.Source))
 		return
 	}
+	if a.speaker != "" && speaker != a.speaker {
+		a.refuse(fmt.Sprintf("chunk %d of %s comes from %s, but %s speaks for it: stop one of the two", m.Sequence, m.Source, speaker, a.speaker))
+		return
+	}
 	current := a.lim.Pose()
 	if a.sched.at(now, a.want, a.wantV) {
 		current = a.want
 	}
 	if err := a.sched.add(now, m, current); err != nil {
 		a.refuse(err.Error())
+		return
 	}
+	a.speaker = speaker
 }
 
 func (a *Node) refuse(why string) {
@@ -246,8 +253,8 @@ func (a *Node) mayMove(now time.Time) string {
 		return "the node is " + a.life.State() + ": activate it"
 	}
 	for _, s := range a.sides {
-		if len(s.st.Faults) > 0 {
-			return s.st.Faults[0].Reason
+		if why := s.fault(); why != "" {
+			return why
 		}
 		if !s.ready {
 			return fmt.Sprintf("arm %s is %v: enable it", s.name, s.st.Phase)
@@ -438,8 +445,8 @@ func (a *Node) stopFor(why string) {
 
 func (a *Node) faulted() string {
 	for _, s := range a.sides {
-		if len(s.st.Faults) > 0 {
-			return s.st.Faults[0].Reason
+		if why := s.fault(); why != "" {
+			return why
 		}
 	}
 	return ""

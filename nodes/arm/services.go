@@ -26,7 +26,7 @@ func (a *Node) serve() error {
 			return a.ask((*piper.Arm).Reset, piper.PhaseResetting)
 		}),
 		a.service("~/park", 60*time.Second, a.park),
-		a.service("~/clear_fault", time.Second, a.clearFault),
+		a.service("~/clear_fault", 2*time.Second, a.clearFault),
 	)
 }
 
@@ -156,12 +156,29 @@ func (a *Node) clampedPark() []float64 {
 	return pose
 }
 
+// clearFault has the arms clear the errors of their joints, then forgets what is latched here if no cause is left.
 func (a *Node) clearFault() (string, func() (bool, string, bool), error) {
-	var errs []error
-	for _, s := range a.sides {
-		errs = append(errs, s.arm.ClearFault(a.n.Now()))
-		s.ready = false // the driver may have made the measured pose its set point: start from there
+	if a.faulted() == "" {
+		a.refusal = ""
+		return "there is no fault", nil, nil
 	}
-	a.refusal = ""
-	return "no fault is left; acquire the arms again to move", nil, errors.Join(errs...)
+	text, err := a.each((*piper.Arm).ClearErrors)
+	asked := a.n.Now()
+	const settle = 300 * time.Millisecond // the arm clears, and its status frames say so
+	return text, func() (bool, string, bool) {
+		now := a.n.Now()
+		if now.Sub(asked) < settle {
+			return false, text, false
+		}
+		var errs []error
+		for _, s := range a.sides {
+			errs = append(errs, s.arm.ClearFault(now))
+			s.ready = false // the driver may have made the measured pose its set point: start from there
+		}
+		if err := errors.Join(errs...); err != nil {
+			return false, err.Error(), true
+		}
+		a.refusal = ""
+		return true, "no fault is left; acquire the arms again to move", true
+	}, err
 }

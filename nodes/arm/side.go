@@ -2,6 +2,7 @@ package arm
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"cobot_vla/calibration"
@@ -100,6 +101,15 @@ func (s *side) moving() bool {
 	return false
 }
 
+// fault is every latched one, the first cause first, or "".
+func (s *side) fault() string {
+	reasons := make([]string, len(s.st.Faults))
+	for i, f := range s.st.Faults {
+		reasons[i] = f.Reason
+	}
+	return strings.Join(reasons, "; ")
+}
+
 // measured is the arm's pose as axes.
 func (s *side) measured() []float64 { return append(s.fb.Joints[:], s.fb.Gripper.Width) }
 
@@ -121,8 +131,8 @@ func (s *side) diagnose(d *rcl.Status) {
 		hot = max(hot, m.MotorTemperature, m.DriverTemperature)
 	}
 	d.Add("hottest_c", hot)
-	for _, f := range s.st.Faults {
-		d.Error("%s", f.Reason)
+	if why := s.fault(); why != "" {
+		d.Error("%s", why)
 	}
 	for _, w := range s.st.Warnings {
 		d.Warn("%s", w)

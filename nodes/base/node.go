@@ -44,6 +44,8 @@ type Node struct {
 	odomAt  time.Time // stamp of the /odom published last
 	goal    *goal
 	newest  uint64 // highest goal id of the present source
+	speaker string // the publisher whose goals are driven in this grant
+	lost    string // why the base did not follow its commands; latched until clear_fault
 	twist   velocity
 	twistAt time.Time
 
@@ -106,7 +108,7 @@ func (b *Node) connect() error {
 	keep(err)
 	_, err = rcl.Subscribe(n, "/policy/heartbeat", rcl.Default, func(m *msgs.Heartbeat, _ rcl.Info) { b.beats[m.Source] = n.Now() })
 	keep(err)
-	_, err = rcl.Subscribe(n, "/policy/navigation", rcl.Default, func(m *msgs.NavigationToken, _ rcl.Info) { b.navigate(m) })
+	_, err = rcl.Subscribe(n, "/policy/navigation", rcl.Default, func(m *msgs.NavigationToken, i rcl.Info) { b.navigate(m, i.Publisher) })
 	keep(err)
 	_, err = rcl.Subscribe(n, "/cmd_vel", rcl.Newest, func(m *msgs.Twist, _ rcl.Info) { b.cmdVel(m) })
 	keep(err)
@@ -174,7 +176,7 @@ func (b *Node) cleanup() error {
 // grant follows the supervisor.
 func (b *Node) grant(m *msgs.Authority) {
 	if m.Source != b.authority.Source {
-		b.newest, b.twistAt = 0, time.Time{}
+		b.newest, b.speaker, b.twistAt = 0, "", time.Time{}
 	}
 	b.authority, b.authorityAt = *m, b.n.Now()
 }
@@ -208,7 +210,7 @@ func (b *Node) mayMove(now time.Time) string {
 }
 
 // navigate takes a goal, or refuses it with a reason.
-func (b *Node) navigate(m *msgs.NavigationToken) {
+func (b *Node) navigate(m *msgs.NavigationToken, speaker string) {
 	now := b.n.Now()
 	why := b.mayMove(now)
 	age := now.Sub(m.Header.Stamp.Go())
@@ -216,6 +218,8 @@ func (b *Node) navigate(m *msgs.NavigationToken) {
 	case why != "":
 	case m.Source != b.authority.Source:
 		why = b.authority.Source + " holds the base"
+	case b.speaker != "" && speaker != b.speaker:
+		why = fmt.Sprintf("it comes from %s, but %s speaks for %s: stop one of the two", speaker, b.speaker, m.Source)
 	case m.GoalID <= b.newest:
 		why = fmt.Sprintf("goal %d comes after goal %d: out of order", m.GoalID, b.newest)
 	case b.goal != nil && m.Direction != msgs.Stop:
@@ -235,7 +239,7 @@ func (b *Node) navigate(m *msgs.NavigationToken) {
 		return
 	}
 	b.end(msgs.Aborted, "replaced by a stop")
-	b.newest, b.goal = m.GoalID, g
+	b.newest, b.speaker, b.goal = m.GoalID, speaker, g
 	b.tell(g.id, msgs.Accepted, g.remaining(b.pose()), "")
 }
 
@@ -254,6 +258,7 @@ func (b *Node) end(state uint8, why string) {
 	g := b.goal
 	b.goal = nil
 	if state == msgs.Aborted {
+		b.refusal = fmt.Sprintf("goal %d was aborted: %s", g.id, why)
 		b.n.Log().Warn().Uint64("goal", g.id).Msg(why)
 	}
 	b.tell(g.id, state, g.remaining(b.pose()), why)
@@ -329,7 +334,12 @@ func (b *Node) tick(now time.Time) {
 // pursue is the velocity that the goal wishes for; it ends a goal that is done or failed.
 func (b *Node) pursue(now time.Time, dt float64) velocity {
 	at := b.pose()
-	if why := b.goal.failure(now, at, b.v, dt); why != "" {
+	why := b.goal.failure(now, at, b.v, dt)
+	if b.st.Pose.Disagree && why == "" {
+		why = b.st.Pose.Reason + ": a wheel spins, or its sensor fails"
+	}
+	if why != "" { // driving on would not be what was asked for
+		b.lost = "base: " + why
 		b.end(msgs.Aborted, why)
 		return velocity{}
 	}
@@ -349,7 +359,7 @@ func (b *Node) moving() bool {
 // fault is the first latched one, or "".
 func (b *Node) fault() string {
 	if len(b.st.Faults) == 0 {
-		return ""
+		return b.lost
 	}
 	return b.st.Faults[0].Reason
 }
@@ -415,6 +425,7 @@ func (b *Node) clearFault(r *msgs.Trigger_Response) {
 		r.Message = err.Error()
 		return
 	}
+	b.lost, b.refusal = "", ""
 	r.Success, r.Message = true, "no fault is left; acquire the base again to move"
 }
 
@@ -435,6 +446,7 @@ func (b *Node) diagnose(d *rcl.Status) {
 	d.Add("clamps", b.st.Clamps)
 	d.Add("timeouts", b.st.Timeouts)
 	for _, w := range b.st.Warnings {
+		d.Add("warning", w)
 		d.Warn("%s", w)
 	}
 	switch {

@@ -18,18 +18,19 @@ import (
 
 // demoCmd is the main job on one machine.
 type demoCmd struct {
-	Task        string  `help:"Task of the simulator." default:"fetch_bottle"`
-	Policy      string  `help:"Policy that does it." default:"expert"`
-	Checkpoint  string  `help:"Folder of the policy's checkpoint."`
-	Instruction string  `help:"What the robot is told." default:"move to the table and fetch the bottle"`
-	Seed        int     `help:"Seed of the initial state." default:"1"`
-	LatencyMS   float64 `name:"latency-ms" help:"Inference time in simulated milliseconds; negative: as long as it really takes." default:"-1"`
-	Plant       string  `help:"Mechanics: mujoco or kinematic." enum:"mujoco,kinematic" default:"mujoco"`
-	Headless    bool    `help:"Print lines instead of a live view."`
-	NoFilm      bool    `help:"Take no film."`
-	NoCameras   bool    `help:"Blind: only for policies that see nothing, to save the pictures' time." hidden:""`
-	Factor      float64 `help:"Simulated seconds per wall second at most; 0: as fast as it goes." default:"0"`
-	Out         string  `help:"Folder for film, picture and report." default:"out/demo"`
+	Task        string        `help:"Task of the simulator." default:"fetch_bottle"`
+	Policy      string        `help:"Policy that does it." default:"expert"`
+	Checkpoint  string        `help:"Folder of the policy's checkpoint."`
+	Instruction string        `help:"What the robot is told." default:"move to the table and fetch the bottle"`
+	Seed        int           `help:"Seed of the initial state." default:"1"`
+	LatencyMS   float64       `name:"latency-ms" help:"Inference time in simulated milliseconds; negative: as long as it really takes." default:"-1"`
+	Plant       string        `help:"Mechanics: mujoco or kinematic." enum:"mujoco,kinematic" default:"mujoco"`
+	Headless    bool          `help:"Print lines instead of a live view."`
+	NoFilm      bool          `help:"Take no film."`
+	NoCameras   bool          `help:"Blind: only for policies that see nothing, to save the pictures' time." hidden:""`
+	Factor      float64       `help:"Simulated seconds per wall second at most; 0: as fast as it goes." default:"0"`
+	Lasts       time.Duration `help:"Go on for so long in simulated time, whatever the task's verdict." hidden:""`
+	Out         string        `help:"Folder for film, picture and report." default:"out/demo"`
 }
 
 // report is out/demo/report.json.
@@ -170,7 +171,7 @@ func (c *demoCmd) run(a *app, s *status, during func(*graph, *watcher) error) (_
 
 // play runs until the task has succeeded and been seen to, or its time is up.
 func (c *demoCmd) play(ctx context.Context, g *graph, w *watcher, s *status) (time.Time, error) {
-	limit := time.Unix(1, 0).Add(g.sim.Task().Limit)
+	limit := time.Unix(1, 0).Add(max(g.sim.Task().Limit, c.Lasts))
 	var succeeded, said time.Time
 	err := g.ctx.RunUntil(ctx, func() bool {
 		now := g.ctx.Now()
@@ -185,7 +186,7 @@ func (c *demoCmd) play(ctx context.Context, g *graph, w *watcher, s *status) (ti
 			succeeded = now
 			w.event("task: %s", w.verdict.Reason)
 		}
-		return now.After(limit) || !succeeded.IsZero() && now.Sub(succeeded) > time.Second
+		return now.After(limit) || c.Lasts == 0 && !succeeded.IsZero() && now.Sub(succeeded) > time.Second
 	})
 	s.erase()
 	if !succeeded.IsZero() {

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/cpu"
 
 	"cobot_vla/calibration"
+	"cobot_vla/drivers/camera"
 	"cobot_vla/drivers/can"
 	"cobot_vla/drivers/can/cantest"
 	"cobot_vla/drivers/mujoco"
@@ -47,8 +48,10 @@ func (c *doctorCmd) Run(a *app) error {
 	all = append(all, examineCAN(robot)...)
 	all = append(all, examineCameras()...)
 	all = append(all, examineGPU()...)
+	all = append(all, examineDevices()...)
 	all = append(all, examineSimulator(robot)...)
 	all = append(all, examineROS()...)
+	all = append(all, examineGraph()...)
 	all = append(all, examineRealTime()...)
 	for _, f := range all {
 		fmt.Fprintf(a.stdout, "%-6s %-14s %s\n", f.level, f.what, f.detail)
@@ -123,17 +126,13 @@ func examineBus(name string, bitrate uint32, have []can.Interface) finding {
 }
 
 func examineCameras() []finding {
-	devices, err := filepath.Glob("/sys/class/video4linux/video*")
+	devices, err := camera.Devices()
 	if err != nil || len(devices) == 0 {
 		return []finding{{"lacks", "cameras", "no V4L2 device", "plug a UVC camera in, or run realsense2_camera and start with cameras:=external"}}
 	}
 	var out []finding
 	for _, d := range devices {
-		name, err := os.ReadFile(filepath.Join(d, "name"))
-		if err != nil {
-			continue
-		}
-		out = append(out, finding{"ok", "camera", "/dev/" + filepath.Base(d) + ": " + strings.TrimSpace(string(name)), ""})
+		out = append(out, finding{"ok", "camera", d.String(), d.Problem})
 	}
 	return out
 }

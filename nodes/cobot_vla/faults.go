@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -118,6 +120,41 @@ func hostileChunk(source string, v float64) func(*graph) *msgs.ActionChunk {
 	}
 }
 
+// external takes the arms over, as another program would, sends a hostile chunk
+// of that value, and gives the arms back after a second.
+func external(v float64) func(*graph) error {
+	return func(g *graph) error {
+		n, err := g.ctx.Node("external", rcl.Args{})
+		if err != nil {
+			return err
+		}
+		chunks, err := rcl.Advertise[msgs.ActionChunk](n, "/policy/manipulation", rcl.Default)
+		if err != nil {
+			return err
+		}
+		beat, err := rcl.Advertise[msgs.Heartbeat](n, "/policy/heartbeat", rcl.Newest)
+		if err != nil {
+			return err
+		}
+		if _, err := n.Timer(50*time.Millisecond, func(time.Time) {
+			_ = beat.Publish(&msgs.Heartbeat{Source: msgs.SourceExternal})
+		}); err != nil {
+			return err
+		}
+		acquire, err := rcl.NewClient[msgs.Acquire_Request, msgs.Acquire_Response](n, "/supervisor/acquire")
+		if err != nil {
+			return err
+		}
+		acquire.Go(&msgs.Acquire_Request{Source: msgs.SourceExternal, Parts: msgs.Arms}, func(*msgs.Acquire_Response, error) {
+			n.After(100*time.Millisecond, func() { _ = chunks.Publish(hostileChunk(msgs.SourceExternal, v)(g)) })
+			n.After(time.Second, func() {
+				acquire.Go(&msgs.Acquire_Request{Source: msgs.SourceExternal}, func(*msgs.Acquire_Response, error) { n.Kill() })
+			})
+		})
+		return nil
+	}
+}
+
 // run strikes the fault and watches what comes of it.
 func (f faultCase) run(a *app, demo demoCmd) (faultResult, error) {
 	r := faultResult{Fault: f.name, When: string(f.when), BoundMS: ms(f.within), StoppedMS: -1, Hardware: f.hardware}
@@ -148,6 +185,7 @@ type ordeal struct {
 
 	ready    time.Time // since when the phase has lasted
 	struck   time.Time
+	before   map[string]bool // what the diagnostics had said before
 	stopped  time.Time
 	healed   bool
 	cleared  *rcl.Client[msgs.Trigger_Request, msgs.Trigger_Response]
@@ -190,6 +228,7 @@ func (x *ordeal) tick(now time.Time) {
 		}
 		if now.Sub(x.ready) >= settle {
 			x.struck = now
+			x.before = maps.Clone(x.w.said())
 			x.err = errors.Join(x.err, x.f.inject(x.g))
 		}
 	case now.Sub(x.struck) < suffer:
@@ -239,11 +278,10 @@ func (x *ordeal) recover(now time.Time) {
 		})
 	}
 	if x.f.recovers {
-		call(700*time.Millisecond, x.cleared)
-		call(700*time.Millisecond, x.baseSays)
-		call(1500*time.Millisecond, x.enable)
-		call(1500*time.Millisecond, x.release)
-		call(2500*time.Millisecond, x.cleared)
+		call(1200*time.Millisecond, x.cleared)
+		call(1200*time.Millisecond, x.baseSays)
+		call(2000*time.Millisecond, x.enable)
+		call(2000*time.Millisecond, x.release)
 	}
 }
 
@@ -264,7 +302,9 @@ func (x *ordeal) judge(report *report) {
 	}
 	if f.part != 0 {
 		if x.stopped.IsZero() {
-			problem("still moving %v after the fault", suffer)
+			if f.hardware == "" {
+				problem("still moving %v after the fault", suffer)
+			}
 		} else {
 			took := x.stopped.Sub(x.struck)
 			r.StoppedMS = ms(took)
@@ -277,6 +317,7 @@ func (x *ordeal) judge(report *report) {
 		problem("%d commands led outward beyond the limits: %s", r.Outward, x.guard.first)
 	}
 	texts := append(append([]string(nil), report.Errors...), report.Warnings...)
+	texts = slices.DeleteFunc(texts, func(t string) bool { return x.before[t] })
 	for _, p := range x.w.parts {
 		texts = append(texts, p.Reason)
 	}
@@ -288,7 +329,7 @@ func (x *ordeal) judge(report *report) {
 		}
 	}
 	if f.cause != "" && r.Cause == "" {
-		problem("nothing names the cause (%q) among %q", f.cause, texts)
+		problem("nothing names the cause (%q) among %.300q", f.cause, texts)
 	}
 	if f.recovers && !r.Recovered {
 		problem("the task was not done after recovery: %s", report.Reason)

@@ -52,16 +52,39 @@ func (f *film) write(path string, period int) error {
 	palette := quantize(f.frames)
 	index := newInverse(palette)
 	out := &gif.GIF{}
+	var last *image.Paletted
 	for _, frame := range f.frames {
 		p := image.NewPaletted(frame.Rect, palette)
 		for i := range p.Pix {
 			p.Pix[i] = index.of(frame.Pix[4*i], frame.Pix[4*i+1], frame.Pix[4*i+2])
 		}
-		out.Image = append(out.Image, p)
+		shown := p.SubImage(changed(last, p)).(*image.Paletted) // the rest stays from the frame before
+		last = p
+		out.Image = append(out.Image, shown)
 		out.Delay = append(out.Delay, period)
+		out.Disposal = append(out.Disposal, gif.DisposalNone)
 	}
 	out.Delay[len(out.Delay)-1] = 200 // a rest before it starts again
 	return writeFile(path, func(w *os.File) error { return gif.EncodeAll(w, out) })
+}
+
+// changed is the smallest rectangle in which two frames differ; at least one pixel.
+func changed(last, next *image.Paletted) image.Rectangle {
+	if last == nil {
+		return next.Rect
+	}
+	box := image.Rectangle{}
+	for y := next.Rect.Min.Y; y < next.Rect.Max.Y; y++ {
+		for x := next.Rect.Min.X; x < next.Rect.Max.X; x++ {
+			if last.ColorIndexAt(x, y) != next.ColorIndexAt(x, y) {
+				box = box.Union(image.Rect(x, y, x+1, y+1))
+			}
+		}
+	}
+	if box.Empty() {
+		return image.Rect(0, 0, 1, 1)
+	}
+	return box
 }
 
 // writeFile writes a file whole or not at all.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 
 	"cobot_vla/drivers/piper/pipersim"
@@ -19,7 +20,9 @@ type verifyCmd struct {
 	Seeds  int    `help:"Seeds of fetch_bottle." default:"20"`
 	Plant  string `help:"Mechanics of seeds and faults: mujoco or kinematic." enum:"mujoco,kinematic" default:"mujoco"`
 	Faults bool   `help:"Strike the faults." default:"true" negatable:""`
-	Soak   int    `help:"Simulated minutes of a robot that goes on." default:"10"`
+	Only   string `help:"Strike only the faults whose name contains this."`
+	Soak   int    `help:"Simulated minutes of one robot that goes on through episode after episode." default:"10"`
+	Readme string `help:"README whose tables are made from the results."`
 	Out    string `help:"File for the results." default:"out/verify.json"`
 }
 
@@ -32,6 +35,7 @@ type verification struct {
 	Seeds     []seedResult  `json:"seeds"`
 	Successes int           `json:"successes"`
 	Faults    []faultResult `json:"faults"`
+	Soak      *soakResult   `json:"soak,omitempty"`
 	Passed    bool          `json:"passed"`
 }
 
@@ -79,6 +83,9 @@ func (c *verifyCmd) Run(a *app) error {
 	v.Passed = v.Passed && v.Successes >= c.Seeds-max(1, c.Seeds/20)
 	if c.Faults {
 		for _, f := range allFaults() {
+			if !strings.Contains(f.name, c.Only) {
+				continue
+			}
 			r, err := f.run(a, baseDemo(c.Plant, 1, 100))
 			if err != nil {
 				return fmt.Errorf("%s: %w", f.name, err)
@@ -92,6 +99,15 @@ func (c *verifyCmd) Run(a *app) error {
 			fmt.Fprintf(a.stdout, "fault %-36s stopped after %6.0f ms  recovered %-5v %s\n", f.name, r.StoppedMS, r.Recovered, verdict)
 		}
 	}
+	if c.Soak > 0 {
+		s, err := soak(a, c.Plant, time.Duration(c.Soak)*time.Minute)
+		if err != nil {
+			return err
+		}
+		v.Soak = &s
+		v.Passed = v.Passed && s.Pass
+		fmt.Fprintf(a.stdout, "soak %.0f simulated minutes: %+v\n", s.SimMinutes, s)
+	}
 	if err := os.MkdirAll(filepath.Dir(c.Out), 0o755); err != nil {
 		return err
 	}
@@ -103,6 +119,11 @@ func (c *verifyCmd) Run(a *app) error {
 		return err
 	}
 	fmt.Fprintf(a.stdout, "%d of %d seeds; %s\n", v.Successes, c.Seeds, c.Out)
+	if c.Readme != "" {
+		if err := updateReadme(c.Readme, v.tables()); err != nil {
+			return err
+		}
+	}
 	if !v.Passed {
 		return exitCode(1)
 	}
@@ -150,12 +171,12 @@ func allFaults() []faultCase {
 		base(tracersim.BusSilent, "base", true, ""),
 		base(tracersim.BusOff, "bus", true, ""),
 		base(tracersim.RemoteControl, "rc", true, ""),
-		base(tracersim.EmergencyStop, "e-stop", true, ""),
+		base(tracersim.EmergencyStop, "emergency", true, ""),
 		base(tracersim.Undervoltage, "volt", true, ""),
 		base(tracersim.MotorDriver, "driver", true, ""),
-		base(tracersim.WheelSlip, "odometry", true, ""),
+		base(tracersim.WheelSlip, "wheel", true, ""),
 		base(tracersim.Blocked, "odometry", true, ""),
-		base(tracersim.Frozen, "base", true, ""),
+		base(tracersim.Frozen, "wheel", true, ""),
 		base(tracersim.Stopped, "base", true, ""),
 		{name: "policy killed while driving", when: driving, inject: killing("/policy"), revive: "/policy", part: msgs.Base, within: baseStop, cause: "heartbeat", recovers: true},
 		{name: "policy killed while manipulating", when: manipulating, inject: killing("/policy"), revive: "/policy", part: msgs.Arms, within: armStop, cause: "heartbeat", recovers: true},
@@ -170,8 +191,8 @@ func allFaults() []faultCase {
 		{name: "front camera dead", when: manipulating, inject: killing("/camera_f"), part: msgs.Arms, within: 1500 * time.Millisecond, cause: "front"},
 		{name: "e-stop pressed while driving", when: driving, inject: say("/estop", func(*graph) *msgs.Bool { return &msgs.Bool{Data: true} }), part: msgs.Base, within: baseHard, cause: "e-stop", recovers: true},
 		{name: "e-stop pressed while manipulating", when: manipulating, inject: say("/estop", func(*graph) *msgs.Bool { return &msgs.Bool{Data: true} }), part: msgs.Arms, within: armStop, cause: "e-stop", recovers: true},
-		{name: "chunk of NaN", when: manipulating, inject: say("/policy/manipulation", hostileChunk(msgs.SourcePolicy, math.NaN())), cause: "nan", recovers: true},
-		{name: "chunk far beyond the limits", when: manipulating, inject: say("/policy/manipulation", hostileChunk(msgs.SourcePolicy, 50))},
+		{name: "chunk of NaN", when: manipulating, inject: external(math.NaN()), cause: "nan", recovers: true},
+		{name: "chunk far beyond the limits", when: manipulating, inject: external(50)},
 		{name: "two sources at once", when: manipulating, inject: say("/policy/manipulation", hostileChunk(msgs.SourceTeleop, 0.5)), cause: "holds the arms", recovers: true},
 	}
 }

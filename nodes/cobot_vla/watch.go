@@ -30,7 +30,8 @@ type watcher struct {
 	react    []time.Duration // newest camera stamp to message, without inference
 	faults   map[string]uint8
 	order    []string
-	refusals []string // last_refusal values of the drivers
+	refusals []string                    // last_refusal values of the drivers
+	tell     *rcl.Publisher[msgs.String] // /instruction
 	onEvent  func(now time.Time, format string, args ...any)
 }
 
@@ -65,7 +66,8 @@ func watch(g *graph, onEvent func(time.Time, string, ...any)) (*watcher, error) 
 	sub(rcl.Subscribe(n, "/policy/manipulation", rcl.QoS{Depth: 100}, func(m *msgs.ActionChunk, _ rcl.Info) { w.manipulation(m) }))
 	sub(rcl.Subscribe(n, "/base/status", rcl.QoS{Depth: 100}, func(m *msgs.MotionStatus, _ rcl.Info) { w.motion(m) }))
 	sub(rcl.Subscribe(n, "/diagnostics", rcl.QoS{Depth: 100}, func(m *msgs.DiagnosticArray, _ rcl.Info) { w.diagnostics(m) }))
-	return w, errors.Join(errs...)
+	w.tell, err = rcl.Advertise[msgs.String](n, "/instruction", rcl.Latched)
+	return w, errors.Join(append(errs, err)...)
 }
 
 func (w *watcher) event(format string, args ...any) {
@@ -129,7 +131,7 @@ func motionWord(s uint8) string {
 func (w *watcher) diagnostics(m *msgs.DiagnosticArray) {
 	for _, s := range m.Status {
 		for _, v := range s.Values {
-			if v.Key == "last_refusal" && !slices.Contains(w.refusals, v.Value) {
+			if (v.Key == "last_refusal" || v.Key == "warning") && !slices.Contains(w.refusals, v.Value) {
 				w.refusals = append(w.refusals, v.Value)
 			}
 		}
@@ -145,6 +147,15 @@ func (w *watcher) diagnostics(m *msgs.DiagnosticArray) {
 			w.event("%s", text)
 		}
 	}
+}
+
+// said is the set of warnings and errors so far.
+func (w *watcher) said() map[string]bool {
+	said := map[string]bool{}
+	for text := range w.faults {
+		said[text] = true
+	}
+	return said
 }
 
 // errorsSeen lists the diagnostics of at least that level, in the order they came.

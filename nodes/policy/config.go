@@ -15,7 +15,9 @@ type Config struct {
 	// Mobile asks for the unified action space: the policy may drive the base.
 	Mobile bool `param:"mobile" desc:"unified action space: the policy may drive"`
 	// Schedule of chunks: auto, sync or async (see the arm node). auto is async
-	// when inference and image age together are shorter than a chunk.
+	// when inference and image age together (p99) take at most half a chunk, so
+	// that half of every chunk is left to play; with less left, a policy acts on
+	// what it saw before its last action and overshoots.
 	Schedule string `param:"schedule" choice:"auto,sync,async" desc:"when steps are due"`
 	// Latency of inference in simulated time [s]; negative: as long as it really
 	// takes. Ignored on hardware.

@@ -62,8 +62,10 @@ type Node struct {
 	steps    int // of the present chunk that were sent
 	whole    bool
 
-	inference latencies // observation taken to first message
-	ages      latencies // camera to observation taken
+	faults    map[uint8]string // parts with a fault, and what it is
+	spoke     time.Time        // when what is under way was last heard of: the goal, or the arms
+	inference latencies        // observation taken to first message
+	ages      latencies        // camera to observation taken
 	timings   []model.Timing
 	actions   uint64
 	failure   string
@@ -85,7 +87,8 @@ func New(n *rcl.Node, cfg Config, open Open) (*Node, error) {
 	m := p.Manifest()
 	s := &Node{
 		n: n, cfg: cfg, p: p, state: warming, instruction: cfg.Instruction,
-		obs: observer{manifest: m, version: version, maxSkew: seconds(cfg.MaxSkew)},
+		faults: map[uint8]string{},
+		obs:    observer{manifest: m, version: version, maxSkew: seconds(cfg.MaxSkew)},
 	}
 	if err := s.connect(m.NeedsGroundTruth); err != nil {
 		return nil, err
@@ -200,6 +203,9 @@ func (s *Node) look() {
 	}
 	now := s.n.Now()
 	obs, waits := s.obs.take(now, s.notBefore)
+	for _, why := range s.faults { // deciding would help nobody
+		waits = why
+	}
 	s.waits = waits
 	if waits != "" {
 		return
@@ -250,7 +256,7 @@ func (s *Node) chooseSchedule() uint8 {
 		return msgs.Sync
 	case s.cfg.Schedule == "async":
 		return msgs.Async
-	case len(s.inference.last) > 0 && s.inference.percentile(0.99)+s.ages.percentile(0.99) < chunk && s.held&msgs.Arms != 0:
+	case len(s.inference.last) > 0 && 2*(s.inference.percentile(0.99)+s.ages.percentile(0.99)) <= chunk && s.held&msgs.Arms != 0:
 		return msgs.Async
 	}
 	return msgs.Sync
@@ -320,6 +326,7 @@ func (s *Node) navigate(obs model.Observation, nav model.Navigation) {
 	}
 	s.send(msgs.Base, func() {
 		s.state = navigating
+		s.spoke = s.n.Now()
 		_ = s.nav.Publish(goal)
 	})
 }
@@ -376,6 +383,7 @@ func (s *Node) motion(m *msgs.MotionStatus) {
 	if s.state != navigating || m.GoalID != s.goal {
 		return
 	}
+	s.spoke = s.n.Now()
 	switch m.State {
 	case msgs.Done:
 		s.ready(m.Header.Stamp.Go())
@@ -388,6 +396,13 @@ func (s *Node) motion(m *msgs.MotionStatus) {
 
 // part learns from the arms that a synchronous chunk was played.
 func (s *Node) part(m *msgs.PartStatus) {
+	if m.Part == msgs.Arms && s.state != navigating {
+		s.spoke = s.n.Now()
+	}
+	delete(s.faults, m.Part)
+	if m.Fault {
+		s.faults[m.Part] = m.Reason
+	}
 	if m.Part != msgs.Arms || s.state != acting || !s.whole || s.wanted != 0 {
 		return
 	}
@@ -431,6 +446,10 @@ func (s *Node) tick(now time.Time) {
 	})
 	if s.state == noObservation {
 		s.look()
+	}
+	const silence = time.Second // drivers report twenty times as often
+	if (s.state == navigating || s.state == acting) && !s.spoke.IsZero() && now.Sub(s.spoke) > silence {
+		s.refused(fmt.Sprintf("%s, but its driver has said nothing of it for %.1f s", s.state, now.Sub(s.spoke).Seconds()))
 	}
 }
 

@@ -29,6 +29,7 @@ func open(cfg Config, robot calibration.Robot, s scene.Scene, epoch time.Time) (
 	case "mujoco":
 		c := mujoco.DefaultConfig(robot, s)
 		c.Seed, c.Epoch = uint64(cfg.Seed), epoch
+		c.Render.Shadows = mujoco.FilmShadows
 		c.Render.Sizes = map[string]mujoco.Size{mujoco.FilmCamera: {Width: cfg.FilmWidth, Height: cfg.FilmHeight}}
 		for _, cam := range robot.Cameras {
 			c.Render.Sizes[cam.Name] = mujoco.Size{Width: cfg.ImageWidth, Height: cfg.ImageHeight}

@@ -232,6 +232,8 @@ func (a *authority) moving(now time.Time) string {
 			return fmt.Sprintf("the %s are disabled: %s", partNames(bit), s.Reason)
 		case fresh && !s.Stopped:
 			return fmt.Sprintf("the %s are still moving (%s)", partNames(bit), s.Mode)
+		case ok && !s.Stopped:
+			return fmt.Sprintf("the %s were moving when their driver fell silent: start it again", partNames(bit))
 		}
 	}
 	return ""

@@ -1,0 +1,6 @@
+//go:build !cuda
+
+package main
+
+// examineDevices has nothing to ask in a build without CUDA.
+func examineDevices() []finding { return nil }
