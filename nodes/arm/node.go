@@ -114,29 +114,29 @@ func (a *Node) connect() error {
 	keep := func(err error) { errs = append(errs, err) }
 	var err error
 	for _, s := range a.sides {
-		s.state, err = rcl.Advertise[msgs.JointState](n, "/puppet/joint_"+s.name, rcl.Default)
+		s.state, err = rcl.Advertise[msgs.JointState](n, "puppet/joint_"+s.name, rcl.Default)
 		keep(err)
 		if a.cfg.Mode == "read" {
-			s.leader, err = rcl.Advertise[msgs.JointState](n, "/master/joint_"+s.name, rcl.Default)
+			s.leader, err = rcl.Advertise[msgs.JointState](n, "master/joint_"+s.name, rcl.Default)
 			keep(err)
 		}
 	}
-	a.command, err = rcl.Advertise[msgs.JointState](n, "/arms/command", rcl.Default)
+	a.command, err = rcl.Advertise[msgs.JointState](n, "arms/command", rcl.Default)
 	keep(err)
-	a.parts, err = rcl.Advertise[msgs.PartStatus](n, "/supervisor/parts", rcl.Default)
+	a.parts, err = rcl.Advertise[msgs.PartStatus](n, "supervisor/parts", rcl.Default)
 	keep(err)
-	_, err = rcl.Subscribe(n, "/supervisor/authority", rcl.Newest, func(m *msgs.Authority, _ rcl.Info) { a.grant(m) })
+	_, err = rcl.Subscribe(n, "supervisor/authority", rcl.Newest, func(m *msgs.Authority, _ rcl.Info) { a.grant(m) })
 	keep(err)
-	_, err = rcl.Subscribe(n, "/estop", rcl.Default, func(m *msgs.Bool, _ rcl.Info) {
+	_, err = rcl.Subscribe(n, "estop", rcl.Default, func(m *msgs.Bool, _ rcl.Info) {
 		if m.Data { // at once, without waiting for the supervisor's heartbeat
 			a.authority.Estop = true
 			a.stopFor("e-stop pressed")
 		}
 	})
 	keep(err)
-	_, err = rcl.Subscribe(n, "/policy/heartbeat", rcl.Default, func(m *msgs.Heartbeat, _ rcl.Info) { a.beats[m.Source] = n.Now() })
+	_, err = rcl.Subscribe(n, "policy/heartbeat", rcl.Default, func(m *msgs.Heartbeat, _ rcl.Info) { a.beats[m.Source] = n.Now() })
 	keep(err)
-	_, err = rcl.Subscribe(n, "/policy/manipulation", rcl.Default, func(m *msgs.ActionChunk, i rcl.Info) { a.chunk(m, i.Publisher) })
+	_, err = rcl.Subscribe(n, "policy/manipulation", rcl.Default, func(m *msgs.ActionChunk, i rcl.Info) { a.chunk(m, i.Publisher) })
 	keep(err)
 	keep(a.serve())
 	a.life, err = rcl.NewLifecycle(n, rcl.Transitions{

@@ -90,27 +90,27 @@ func (b *Node) connect() error {
 	var errs []error
 	keep := func(err error) { errs = append(errs, err) }
 	var err error
-	b.odom, err = rcl.Advertise[msgs.Odometry](n, "/odom", rcl.Default)
+	b.odom, err = rcl.Advertise[msgs.Odometry](n, "odom", rcl.Default)
 	keep(err)
 	b.tf, err = rcl.Advertise[msgs.TFMessage](n, "/tf", rcl.QoS{Depth: 100})
 	keep(err)
-	b.status, err = rcl.Advertise[msgs.MotionStatus](n, "/base/status", rcl.Default)
+	b.status, err = rcl.Advertise[msgs.MotionStatus](n, "base/status", rcl.Default)
 	keep(err)
-	b.parts, err = rcl.Advertise[msgs.PartStatus](n, "/supervisor/parts", rcl.Default)
+	b.parts, err = rcl.Advertise[msgs.PartStatus](n, "supervisor/parts", rcl.Default)
 	keep(err)
-	_, err = rcl.Subscribe(n, "/supervisor/authority", rcl.Newest, func(m *msgs.Authority, _ rcl.Info) { b.grant(m) })
+	_, err = rcl.Subscribe(n, "supervisor/authority", rcl.Newest, func(m *msgs.Authority, _ rcl.Info) { b.grant(m) })
 	keep(err)
-	_, err = rcl.Subscribe(n, "/estop", rcl.Default, func(m *msgs.Bool, _ rcl.Info) {
+	_, err = rcl.Subscribe(n, "estop", rcl.Default, func(m *msgs.Bool, _ rcl.Info) {
 		if m.Data { // at once, without waiting for the supervisor's heartbeat
 			b.authority.Estop = true
 		}
 	})
 	keep(err)
-	_, err = rcl.Subscribe(n, "/policy/heartbeat", rcl.Default, func(m *msgs.Heartbeat, _ rcl.Info) { b.beats[m.Source] = n.Now() })
+	_, err = rcl.Subscribe(n, "policy/heartbeat", rcl.Default, func(m *msgs.Heartbeat, _ rcl.Info) { b.beats[m.Source] = n.Now() })
 	keep(err)
-	_, err = rcl.Subscribe(n, "/policy/navigation", rcl.Default, func(m *msgs.NavigationToken, i rcl.Info) { b.navigate(m, i.Publisher) })
+	_, err = rcl.Subscribe(n, "policy/navigation", rcl.Default, func(m *msgs.NavigationToken, i rcl.Info) { b.navigate(m, i.Publisher) })
 	keep(err)
-	_, err = rcl.Subscribe(n, "/cmd_vel", rcl.Newest, func(m *msgs.Twist, _ rcl.Info) { b.cmdVel(m) })
+	_, err = rcl.Subscribe(n, "cmd_vel", rcl.Newest, func(m *msgs.Twist, _ rcl.Info) { b.cmdVel(m) })
 	keep(err)
 	keep(rcl.Serve(n, "~/clear_fault", func(_ *msgs.Trigger_Request, r *msgs.Trigger_Response) { b.clearFault(r) }))
 	b.life, err = rcl.NewLifecycle(n, rcl.Transitions{

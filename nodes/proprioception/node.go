@@ -79,15 +79,15 @@ func New(n *rcl.Node, cfg Config, open Open) (*Node, error) {
 	s := &Node{n: n, cfg: cfg, enc: enc, now: map[string]sample{}, waits: "joint states"}
 	var errs []error
 	keep := func(err error) { errs = append(errs, err) }
-	s.pub, err = rcl.Advertise[msgs.ProprioTokens](n, "/observation/proprioception", rcl.Default)
+	s.pub, err = rcl.Advertise[msgs.ProprioTokens](n, "observation/proprioception", rcl.Default)
 	keep(err)
-	for _, topic := range []string{"/puppet/joint_left", "/puppet/joint_right"} {
+	for _, topic := range []string{"puppet/joint_left", "puppet/joint_right"} {
 		_, err = rcl.Subscribe(n, topic, rcl.NewestSensor, func(m *msgs.JointState, _ rcl.Info) { s.joints(m, "") })
 		keep(err)
 	}
-	_, err = rcl.Subscribe(n, "/arms/command", rcl.NewestSensor, func(m *msgs.JointState, _ rcl.Info) { s.joints(m, CommandSuffix) })
+	_, err = rcl.Subscribe(n, "arms/command", rcl.NewestSensor, func(m *msgs.JointState, _ rcl.Info) { s.joints(m, CommandSuffix) })
 	keep(err)
-	_, err = rcl.Subscribe(n, "/odom", rcl.NewestSensor, func(m *msgs.Odometry, _ rcl.Info) {
+	_, err = rcl.Subscribe(n, "odom", rcl.NewestSensor, func(m *msgs.Odometry, _ rcl.Info) {
 		stamp := m.Header.Stamp.Go()
 		s.now[BaseLinear] = sample{m.Twist.Twist.Linear.X, stamp}
 		s.now[BaseAngular] = sample{m.Twist.Twist.Angular.Z, stamp}

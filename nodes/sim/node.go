@@ -111,9 +111,9 @@ func (s *Node) advertise() error {
 	var err error
 	s.clock, err = rcl.Advertise[msgs.Clock](n, "/clock", rcl.SensorData)
 	keep(err)
-	s.truth, err = rcl.Advertise[msgs.TFMessage](n, "/sim/ground_truth", rcl.Default)
+	s.truth, err = rcl.Advertise[msgs.TFMessage](n, "sim/ground_truth", rcl.Default)
 	keep(err)
-	s.verdicts, err = rcl.Advertise[msgs.TaskVerdict](n, "/sim/verdict", rcl.Latched)
+	s.verdicts, err = rcl.Advertise[msgs.TaskVerdict](n, "sim/verdict", rcl.Latched)
 	keep(err)
 	_, err = n.Timer(s.step, s.advance)
 	keep(err)

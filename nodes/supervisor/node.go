@@ -52,10 +52,10 @@ func New(n *rcl.Node, cfg Config) (*Node, error) {
 	}
 	s := &Node{n: n, a: newAuthority(cfg)}
 	var err error
-	if s.pub, err = rcl.Advertise[msgs.Authority](n, "/supervisor/authority", rcl.Newest); err != nil {
+	if s.pub, err = rcl.Advertise[msgs.Authority](n, "supervisor/authority", rcl.Newest); err != nil {
 		return nil, err
 	}
-	if _, err = rcl.Subscribe(n, "/estop", rcl.Default, func(m *msgs.Bool, i rcl.Info) {
+	if _, err = rcl.Subscribe(n, "estop", rcl.Default, func(m *msgs.Bool, i rcl.Info) {
 		was := s.a.estop
 		s.a.estopMessage(n.Now(), i.Publisher, m.Data)
 		if m.Data && !was {
@@ -65,17 +65,17 @@ func New(n *rcl.Node, cfg Config) (*Node, error) {
 	}); err != nil {
 		return nil, err
 	}
-	if _, err = rcl.Subscribe(n, "/supervisor/parts", rcl.Default, func(m *msgs.PartStatus, _ rcl.Info) {
+	if _, err = rcl.Subscribe(n, "supervisor/parts", rcl.Default, func(m *msgs.PartStatus, _ rcl.Info) {
 		s.change(func() { s.a.report(n.Now(), *m) })
 	}); err != nil {
 		return nil, err
 	}
-	if _, err = rcl.Subscribe(n, "/policy/heartbeat", rcl.Default, func(m *msgs.Heartbeat, _ rcl.Info) {
+	if _, err = rcl.Subscribe(n, "policy/heartbeat", rcl.Default, func(m *msgs.Heartbeat, _ rcl.Info) {
 		s.a.beat(n.Now(), m.Source)
 	}); err != nil {
 		return nil, err
 	}
-	if err = rcl.ServeLater(n, "/supervisor/acquire", func(q *msgs.Acquire_Request, reply func(*msgs.Acquire_Response)) {
+	if err = rcl.ServeLater(n, "supervisor/acquire", func(q *msgs.Acquire_Request, reply func(*msgs.Acquire_Response)) {
 		s.change(func() {
 			s.a.acquire(n.Now(), q.Source, q.Parts, func(granted bool, reason string) {
 				n.Log().Info().Str("source", q.Source).Str("parts", partNames(q.Parts)).Bool("granted", granted).Msg(reason)
@@ -85,7 +85,7 @@ func New(n *rcl.Node, cfg Config) (*Node, error) {
 	}); err != nil {
 		return nil, err
 	}
-	if err = rcl.Serve(n, "/supervisor/release_estop", func(_ *msgs.Trigger_Request, r *msgs.Trigger_Response) {
+	if err = rcl.Serve(n, "supervisor/release_estop", func(_ *msgs.Trigger_Request, r *msgs.Trigger_Response) {
 		r.Success, r.Message = s.a.releaseEstop(n.Now())
 		n.Log().Info().Bool("released", r.Success).Msg(r.Message)
 		s.publish()
