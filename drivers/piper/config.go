@@ -70,7 +70,8 @@ type Config struct {
 	EncoderTime      time.Duration
 	// FrozenError and FrozenTime find feedback that is alive and does not change: all joints
 	// constant to the last bit for FrozenTime while one is FrozenError from its set point.
-	// Default 0.15 rad for 500 ms; a real arm's feedback is never that still under load.
+	// Default 0.04 rad for 200 ms: less than a policy asks for in one step, so that a policy that
+	// plans from frozen feedback is found out; a real arm's feedback is never that still under load.
 	FrozenError float64
 	FrozenTime  time.Duration
 
@@ -123,8 +124,8 @@ func DefaultConfig(arm calibration.Arm, now func() time.Time) Config {
 		TemperatureStop:  75,
 		EncoderTolerance: 0.05,
 		EncoderTime:      100 * time.Millisecond,
-		FrozenError:      0.15,
-		FrozenTime:       500 * time.Millisecond,
+		FrozenError:      0.04,
+		FrozenTime:       200 * time.Millisecond,
 		EnablePeriod:     20 * time.Millisecond,
 		EnableTimeout:    5 * time.Second,
 		TeachTimeout:     3 * time.Second,

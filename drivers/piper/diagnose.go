@@ -233,6 +233,19 @@ func (a *Arm) content(id uint32) string {
 	return fmt.Sprintf("joints %d, %d", first, first+1)
 }
 
+// resting says that the joints the arm finds beyond its limits lie where arms rest: a
+// few degrees outside.
+func (a *Arm) resting() bool {
+	const rest = 3 * math.Pi / 180 // -2.0 and +2.0 degrees were measured
+	for j, q := range a.measured() {
+		r := a.configured(j)
+		if q < r.Lower-rest || q > r.Upper+rest {
+			return false
+		}
+	}
+	return true
+}
+
 // warnings are what is unusual and no fault.
 func (a *Arm) warnings() (out []string) {
 	add := func(format string, args ...any) {
@@ -244,7 +257,7 @@ func (a *Arm) warnings() (out []string) {
 		}
 	}
 	s := a.in.status.value
-	if s.AngleLimit != 0 {
+	if s.AngleLimit != 0 && a.streaming && !a.resting() {
 		add("%v beyond the arm's angle limit", s.AngleLimit)
 	}
 	if s.Move > MoveMIT {

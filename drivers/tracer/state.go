@@ -127,8 +127,8 @@ func (d *Driver) warnings(s State) (w []string) {
 	if s.System.Mode > ModeRemote {
 		warn("%v: not documented, taken for not ready", s.System.Mode)
 	}
-	if s.System.Faults != 0 {
-		warn("fault bits: %s", s.System.Faults)
+	if odd := s.System.Faults &^ (SDKRemoteLost | ManualRemoteLost); odd != 0 { // a transmitter that is off is no trouble
+		warn("fault bits: %s", odd)
 	}
 	for i, name := range [2]string{"left", "right"} {
 		if odd := s.Drivers[i].Status &^ DriverEnabled; odd != 0 {

@@ -27,7 +27,6 @@ type demoCmd struct {
 	Plant       string        `help:"Mechanics: mujoco or kinematic." enum:"mujoco,kinematic" default:"mujoco"`
 	Headless    bool          `help:"Print lines instead of a live view."`
 	NoFilm      bool          `help:"Take no film."`
-	NoCameras   bool          `help:"Blind: only for policies that see nothing, to save the pictures' time." hidden:""`
 	Factor      float64       `help:"Simulated seconds per wall second at most; 0: as fast as it goes." default:"0"`
 	Lasts       time.Duration `help:"Go on for so long in simulated time, whatever the task's verdict." hidden:""`
 	Out         string        `help:"Folder for film, picture and report." default:"out/demo"`

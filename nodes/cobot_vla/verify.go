@@ -54,7 +54,7 @@ type seedResult struct {
 func baseDemo(plant string, seed int, latencyMS float64) demoCmd {
 	return demoCmd{
 		Task: "fetch_bottle", Policy: "expert", Instruction: "move to the table and fetch the bottle",
-		Seed: seed, LatencyMS: latencyMS, Plant: plant, NoFilm: true, NoCameras: true,
+		Seed: seed, LatencyMS: latencyMS, Plant: plant, NoFilm: true,
 	}
 }
 
