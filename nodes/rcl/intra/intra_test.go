@@ -7,7 +7,11 @@ import (
 	"cobot_vla/nodes/rcl"
 	"cobot_vla/nodes/rcl/intra"
 	"cobot_vla/nodes/rcl/rcltest"
+
+	"go.uber.org/goleak"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestConformance(t *testing.T) {
 	rcltest.Conformance(t, func() rcl.Transport { return intra.New() })
