@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"sync"
 	"text/tabwriter"
 	"time"
 
@@ -176,6 +177,11 @@ func (c *benchNodesCmd) handover(a *app) ([]row, error) {
 	}); err != nil {
 		return nil, err
 	}
+	running, stop := context.WithCancel(a.ctx)
+	var runner sync.WaitGroup
+	runner.Go(func() { _ = ctx.Run(running) })
+	defer runner.Wait()
+	defer stop()
 	var took []time.Duration
 	for range 1000 {
 		img := &msgs.Image{Header: msgs.Header{Stamp: msgs.Stamp(time.Now())}, Width: 1280, Height: 720, Step: 3840, Encoding: "rgb8", Data: make([]byte, 3840*720)}
@@ -190,6 +196,8 @@ func (c *benchNodesCmd) handover(a *app) ([]row, error) {
 			return nil, fmt.Errorf("bench: an image was lost")
 		}
 	}
+	stop()
+	runner.Wait()
 	return []row{rowOf("image 1280x720 handed over in process", took, "pointer, no copy")}, ctx.Shutdown(time.Second)
 }
 

@@ -100,13 +100,14 @@ func (g *graph) add(exec, name string, args rcl.Args) error {
 }
 
 func (g *graph) make(name string, args rcl.Args, make build) error {
-	n, err := g.ctx.Node(name, args)
+	n, err := g.ctx.Add(name, args, func(n *rcl.Node) error {
+		if err := make(g, n); err != nil {
+			return fmt.Errorf("%s: %w", n.FullName(), err)
+		}
+		return nil
+	})
 	if err != nil {
 		return err
-	}
-	if err := make(g, n); err != nil {
-		n.Kill()
-		return fmt.Errorf("%s: %w", n.FullName(), err)
 	}
 	g.all[n.FullName().String()] = &member{name: name, args: args, make: make, node: n}
 	return nil

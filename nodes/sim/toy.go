@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 	"time"
 
 	"gonum.org/v1/gonum/spatial/r3"
@@ -27,6 +28,8 @@ type toy struct {
 	arms  []*kinematics.Arm
 	start kinematics.Transform
 	epoch time.Time
+
+	mu    sync.Mutex // cameras look from their nodes' threads
 	steps int64
 	poses map[string]scene.Pose
 	held  map[string]hold // by object
@@ -79,6 +82,8 @@ func fromScene(p scene.Pose) kinematics.Transform {
 
 // Step implements plant.Plant.
 func (t *toy) Step(dt time.Duration) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if err := t.Kinematic.Step(dt); err != nil {
 		return err
 	}
@@ -200,6 +205,8 @@ func (p *planView) Info() camera.Info {
 
 // Capture implements camera.Source.
 func (p *planView) Capture(context.Context) (camera.Frame, error) {
+	p.t.mu.Lock()
+	defer p.t.mu.Unlock()
 	data := make([]byte, 3*planWidth*planHeight)
 	for i := range data {
 		data[i] = 40
