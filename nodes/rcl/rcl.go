@@ -100,7 +100,7 @@ func (c *Context) Node(name string, args Args) (*Node, error) {
 // Add makes a node and has build make it whole before its first callback runs.
 // When build fails the node is killed.
 func (c *Context) Add(name string, args Args, build func(*Node) error) (*Node, error) {
-	n, err := c.make(name, args)
+	n, err := c.newNode(name, args)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +117,7 @@ func (c *Context) Add(name string, args Args, build func(*Node) error) (*Node, e
 	return n, nil
 }
 
-func (c *Context) make(name string, args Args) (*Node, error) {
+func (c *Context) newNode(name string, args Args) (*Node, error) {
 	full, err := args.nodeName(name)
 	if err != nil {
 		return nil, err
