@@ -102,6 +102,9 @@ func New(n *rcl.Node, cfg Config, buses can.Opener) (*Node, error) {
 		return nil, err
 	}
 	n.OnShutdown(func() { a.stopFor("the node shuts down") }, func() bool { return a.lim.Still() })
+	if err := n.Urgent(); err != nil {
+		n.Log().Info().Msg(err.Error())
+	}
 	if cfg.AutoStart {
 		n.Post(a.autoStart)
 	}

@@ -79,6 +79,9 @@ func New(n *rcl.Node, cfg Config, buses can.Opener) (*Node, error) {
 		return nil, err
 	}
 	n.OnShutdown(func() { b.quitting = true }, func() bool { return b.driver == nil || b.v.still() && !b.moving() })
+	if err := n.Urgent(); err != nil {
+		n.Log().Info().Msg(err.Error())
+	}
 	if cfg.AutoStart {
 		n.Post(b.autoStart)
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"syscall"
 
@@ -25,6 +26,7 @@ type cli struct {
 	Launch launchCmd `cmd:"" help:"Run a launch file, as ros2 launch does."`
 	Node   nodeCmd   `cmd:"" passthrough:"" help:"Run one node, as ros2 run does."`
 	Demo   demoCmd   `cmd:"" help:"A simulated Cobot-Magic moves to the table and fetches the bottle."`
+	Model  modelCmd  `cmd:"" help:"Checkpoints: look into, compare, convert and run them."`
 	Verify verifyCmd `cmd:"" help:"The long proof: many seeds, every fault; writes out/verify.json."`
 	Bench  benchCmd  `cmd:"" help:"Measure the suite on this machine."`
 	Doctor doctorCmd `cmd:"" help:"Say what this machine has and lacks, and how to get it."`
@@ -39,6 +41,9 @@ type app struct {
 }
 
 func main() {
+	// Two slots more than cores: a control loop that wakes up never waits for a
+	// computing goroutine to give up its slot; the kernel's priorities decide.
+	runtime.GOMAXPROCS(runtime.NumCPU() + 2)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args, os.Stdout, os.Stderr)
 	stop()

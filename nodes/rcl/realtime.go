@@ -129,6 +129,7 @@ type realQueue struct {
 	timers events // by the steady clock; with /clock they wait there
 	closed bool
 	last   func()
+	thread thread // of an urgent queue; nil otherwise
 }
 
 // post is a callback and since when it is due.
@@ -139,7 +140,12 @@ type post struct {
 
 func (q *realQueue) Start() { q.start.Do(func() { close(q.begin) }) }
 
+// signal wakes the loop; mu is held.
 func (q *realQueue) signal() {
+	if q.thread != nil {
+		q.thread.wake()
+		return
+	}
 	select {
 	case q.wake <- struct{}{}:
 	default:
@@ -196,6 +202,7 @@ func (q *realQueue) stop(last func()) {
 		q.closed, q.last = true, last
 		q.posted, q.timers = nil, events{}
 		close(q.done)
+		q.signal()
 	}
 	q.mu.Unlock()
 	if already && last != nil { // the executor was closed before the node
@@ -219,10 +226,20 @@ func (q *realQueue) run() {
 func (q *realQueue) loop() {
 	sleep := time.NewTimer(time.Hour)
 	defer sleep.Stop()
+	defer q.relax()
 	for {
 		fn, wait := q.next()
 		if fn != nil {
 			fn()
+			continue
+		}
+		if t := q.own(); t != nil {
+			select {
+			case <-q.done:
+				return
+			default:
+				t.sleep(int64(wait))
+			}
 			continue
 		}
 		sleep.Reset(wait)
@@ -233,6 +250,13 @@ func (q *realQueue) loop() {
 		case <-sleep.C:
 		}
 	}
+}
+
+// own is the thread of an urgent queue, or nil.
+func (q *realQueue) own() thread {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.thread
 }
 
 // next returns the callback that fell due first, or how long to wait. A timer

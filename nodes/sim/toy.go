@@ -27,7 +27,6 @@ type toy struct {
 	scene scene.Scene
 	arms  []*kinematics.Arm
 	start kinematics.Transform
-	epoch time.Time
 
 	mu    sync.Mutex // cameras look from their nodes' threads
 	steps int64
@@ -41,13 +40,13 @@ type hold struct {
 	inTip kinematics.Transform // the object in the gripper's tip frame
 }
 
-func newToy(robot calibration.Robot, s scene.Scene, epoch time.Time) (*toy, error) {
+func newToy(robot calibration.Robot, s scene.Scene) (*toy, error) {
 	k, err := plant.New(plant.Config{Track: robot.Base.Track})
 	if err != nil {
 		return nil, err
 	}
 	t := &toy{
-		Kinematic: k, robot: robot, scene: s, epoch: epoch,
+		Kinematic: k, robot: robot, scene: s,
 		start: flat(s.Robot.X, s.Robot.Y, s.Robot.Yaw),
 		poses: map[string]scene.Pose{}, held: map[string]hold{},
 	}
@@ -228,7 +227,7 @@ func (p *planView) Capture(context.Context) (camera.Frame, error) {
 		}
 	}
 	return camera.Frame{
-		Stamp: p.t.epoch.Add(p.t.Time()), Width: planWidth, Height: planHeight, Step: 3 * planWidth, Encoding: "rgb8", Data: data,
+		Width: planWidth, Height: planHeight, Step: 3 * planWidth, Encoding: "rgb8", Data: data,
 	}, nil
 }
 

@@ -23,7 +23,7 @@ func TestToyGraspHoldsAndLetsGo(t *testing.T) {
 		t.Fatal("no bottle in the scene")
 	}
 	s.Robot = scene.Start{X: bottle.Pose.Position[0] - 0.73, Y: bottle.Pose.Position[1] - 0.25}
-	w, err := newToy(robot, s, time.Unix(1, 0))
+	w, err := newToy(robot, s)
 	if err != nil {
 		t.Fatal(err)
 	}

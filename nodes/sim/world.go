@@ -25,7 +25,7 @@ type world interface {
 func open(cfg Config, robot calibration.Robot, s scene.Scene, epoch time.Time) (world, error) {
 	switch cfg.Plant {
 	case "kinematic":
-		return newToy(robot, s, epoch)
+		return newToy(robot, s)
 	case "mujoco":
 		c := mujoco.DefaultConfig(robot, s)
 		c.Seed, c.Epoch = uint64(cfg.Seed), epoch

@@ -70,7 +70,7 @@ func (c *client) Call(request []byte, done func([]byte, error)) {
 }
 
 // hear takes a response; every client of the service gets all of them.
-func (c *client) hear(s *C.struct_blob_sample) {
+func (c *client) hear(s *sample) {
 	header, response, err := split(bytesOf(s))
 	if err != nil {
 		c.e.t.log.Warn().Err(err).Str("service", c.service).Msg("response dropped")

@@ -168,7 +168,7 @@ func (e *endpoint) Subscribe(topic, typeName string, qos rcl.QoS, deliver func(r
 		}
 	})
 	if err == nil {
-		err = r.start(func(s *C.struct_blob_sample) {
+		err = r.start(func(s *sample) {
 			deliver(rcl.Sample{CDR: bytesOf(s), Publisher: r.writer(s.writer), Sequence: uint64(s.sequence), Sent: sent(s.sent)})
 		})
 	}

@@ -14,6 +14,9 @@ import (
 	"sync"
 )
 
+// sample is one sample that was taken, good until receive returns.
+type sample = C.struct_blob_sample
+
 // reader is a DDS reader whose samples go to receive, on the waiter's goroutine,
 // one after the other.
 type reader struct {
@@ -25,8 +28,8 @@ type reader struct {
 	sources  []source
 
 	// By the waiter's goroutine.
-	receive func(*C.struct_blob_sample)
-	taken   [16]C.struct_blob_sample
+	receive func(*sample)
+	taken   [16]sample
 	writers map[C.uint64_t]string // that were heard, by handle
 
 	mu     sync.Mutex // held while receiving: nothing is received once close has returned
@@ -52,7 +55,7 @@ func (t *Transport) newReader(topic, typeName string, qos *C.dds_qos_t) (*reader
 }
 
 // start begins to receive.
-func (r *reader) start(receive func(*C.struct_blob_sample)) error {
+func (r *reader) start(receive func(*sample)) error {
 	r.receive = receive
 	available := C.dds_create_readcondition(r.entity, C.DDS_ANY_STATE)
 	if err := check(available, "creating a read condition"); err != nil {
@@ -126,4 +129,4 @@ func (r *reader) close() error {
 }
 
 // bytesOf copies a sample's bytes.
-func bytesOf(s *C.struct_blob_sample) []byte { return C.GoBytes(s.data, C.int(s.size)) }
+func bytesOf(s *sample) []byte { return C.GoBytes(s.data, C.int(s.size)) }

@@ -49,7 +49,7 @@ func (e *endpoint) Serve(service, typeName string, handle func(request []byte, r
 	s := &server{end: x, service: service, met: map[C.dds_instance_handle_t]struct{}{}}
 	err = x.out.watch(C.DDS_PUBLICATION_MATCHED_STATUS, s.retry)
 	if err == nil {
-		err = x.in.start(func(sample *C.struct_blob_sample) {
+		err = x.in.start(func(sample *sample) {
 			header, request, err := split(bytesOf(sample))
 			if err != nil {
 				e.t.log.Warn().Err(err).Str("service", service).Msg("request dropped")

@@ -98,7 +98,7 @@ func (t *Transport) join() error {
 }
 
 // hear takes what another participant says of its nodes.
-func (t *Transport) hear(s *C.struct_blob_sample) {
+func (t *Transport) hear(s *sample) {
 	p := new(participantEntities)
 	if err := msgs.ReadCDR(bytesOf(s), p); err != nil {
 		t.log.Warn().Err(err).Str("topic", infoTopic).Msg("message dropped")
