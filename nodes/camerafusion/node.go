@@ -20,6 +20,7 @@ type Node struct {
 	image *rcl.Publisher[msgs.Image]
 	views *rcl.Publisher[msgs.Views]
 
+	began    time.Time
 	sync     synchronizer
 	shown    []view
 	composer *vision.Composer
@@ -37,7 +38,7 @@ type Node struct {
 
 // New starts the node on n; open is called with what its parameters say.
 func New(n *rcl.Node, cfg Config, open Open) (*Node, error) {
-	s := &Node{n: n, cfg: cfg}
+	s := &Node{n: n, cfg: cfg, began: n.Now()}
 	if err := n.Bind(&s.cfg); err != nil {
 		return nil, err
 	}
@@ -252,6 +253,9 @@ func (s *Node) layOut() error {
 	return err
 }
 
+// startUp is how long cameras may take to start before their silence is a fault.
+const startUp = 2 * time.Second
+
 // diagnose names the cameras that give nothing, and says how old the picture is.
 func (s *Node) diagnose(d *rcl.Status) {
 	now := s.n.Now()
@@ -278,6 +282,8 @@ func (s *Node) diagnose(d *rcl.Status) {
 		}
 	}
 	switch {
+	case len(missing) > 0 && now.Sub(s.began) < startUp:
+		d.Warn("waiting for %s", strings.Join(missing, ", "))
 	case len(missing) > 0:
 		d.Error("missing: %s", strings.Join(missing, ", "))
 	case len(s.troubles) > 0:

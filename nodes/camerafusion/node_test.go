@@ -310,6 +310,7 @@ func TestMissing(t *testing.T) {
 	for range 3 {
 		both()
 	}
+	r.run(time.Second)
 	if r.run(time.Second); r.diag.Level != msgs.DiagError || !strings.Contains(r.diag.Message, "front (no new frame for") {
 		t.Errorf("all silent: %d %s", r.diag.Level, r.diag.Message)
 	}
@@ -386,6 +387,10 @@ func TestMissing(t *testing.T) {
 func TestNeverHeard(t *testing.T) {
 	r := newRig(t, DefaultConfig(), spec("stack", "front", "left"))
 	r.run(1100 * time.Millisecond)
+	if want := "waiting for front"; r.diag.Level != msgs.DiagWarn || !strings.HasPrefix(r.diag.Message, want) {
+		t.Errorf("while cameras may still start: %d %s", r.diag.Level, r.diag.Message)
+	}
+	r.run(time.Second)
 	if want := "missing: front (never heard on /front/color/image_raw), left (never heard on /left/color/image_raw)"; r.diag.Message != want {
 		t.Errorf("%s, want %s", r.diag.Message, want)
 	}
