@@ -1,5 +1,11 @@
 package nn
 
+// RowsAlike is the most rows of a pass whose results do not depend on the pass:
+// the scores and the hidden state of a position are the same, bit for bit, whether it was
+// computed alone or beside up to RowsAlike-1 others. Parallel decoding rests on it.
+// Longer passes may sum in another order.
+const RowsAlike = 128
+
 // Backend runs the sublayers of a transformer. Conformance in nntest is what
 // its implementations have in common.
 type Backend interface {

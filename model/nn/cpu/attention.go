@@ -23,7 +23,7 @@ func (b *Backend) Attend(dst, q nn.Buf, c nn.Cache, layer int, m nn.Mask) {
 	group := s.Heads / s.KVHeads
 	o := &b.ops.q
 	*o = operand{element: own.element, rows: s.KVHeads * q.Rows * group, groups: own.keyGroups, lda: stride(own.keyGroups * 4), data: o.data}
-	o.data = grow(o.data, (o.rows+kernels.TileRows)*o.lda)
+	o.data = grow(o.data, (o.rows+slack)*o.lda)
 	b.queryJob = queryJob{b: b, o: o, q: data(q), rows: q.Rows, group: group, spec: s}
 	b.pool.do(&b.queryJob, (q.Rows+packRows-1)/packRows, packRows*q.Cols/8)
 
@@ -33,9 +33,14 @@ func (b *Backend) Attend(dst, q nn.Buf, c nn.Cache, layer int, m nn.Mask) {
 		rows: q.Rows, group: group, keys: own.len[layer],
 		scale: float32(1 / math.Sqrt(float64(s.HeadDim))),
 	}
-	j.blocks = (q.Rows*group + kernels.TileRows - 1) / kernels.TileRows
-	b.pool.do(j, s.KVHeads*j.blocks, kernels.TileRows*j.keys*s.HeadDim/100)
+	j.run, j.height = b.tiles(own.element, q.Rows)
+	j.height = min(j.height, attendRows)
+	j.blocks = (q.Rows*group + j.height - 1) / j.height
+	b.pool.do(j, s.KVHeads*j.blocks, j.height*j.keys*s.HeadDim/100)
 }
+
+// attendRows is the most rows of a block: more of them, with all their scores, leave a core's second cache.
+const attendRows = kernels.WideBlock
 
 // queryJob lays queries out by key head: row (head, r*group+g) is query head head*group+g of row r.
 type queryJob struct {
@@ -66,11 +71,14 @@ type attendJob struct {
 	ld                        int
 	rows, group, keys, blocks int
 	scale                     float32
+
+	run    kernels.Tile
+	height int // of its tiles
 }
 
 func (j *attendJob) task(worker, t int) {
-	head, first := t/j.blocks, t%j.blocks*kernels.TileRows
-	rows := min(kernels.TileRows, j.rows*j.group-first)
+	head, first := t/j.blocks, t%j.blocks*j.height
+	rows := min(j.height, j.rows*j.group-first)
 	k, s, c := j.b.k, &j.b.scratch[worker], j.c
 
 	// The panels of keys that any row of the block may see.
@@ -79,34 +87,33 @@ func (j *attendJob) task(worker, t int) {
 	low = low / panel * panel
 	panels := (high - low + panel - 1) / panel
 
-	const tileSize = kernels.TileRows * panel
+	tileSize := j.height * panel
 	s.scores = grow(s.scores, panels*tileSize)
-	run := [...]kernels.Tile{k.F32, k.BF16}[c.element]
 	queries := j.o.at(head*j.rows*j.group + first)
 	for p := range panels {
-		run(tilePointer(s.scores[p*tileSize:]), queries, uintptr(j.o.lda), rows, c.keyPanel(j.layer, head, low/panel+p), c.keyGroups)
+		j.run(tilePointer(s.scores[p*tileSize:]), queries, uintptr(j.o.lda), rows, c.keyPanel(j.layer, head, low/panel+p), c.keyGroups)
 	}
 	size := 4
 	if c.element == elementBF16 {
 		size = 2
 	}
 	lda := stride(panels * panel * size)
-	s.weights = grow(s.weights, kernels.TileRows*lda)
-	var inverse [kernels.TileRows]float32
+	s.weights = grow(s.weights, j.height*lda)
+	var inverse [attendRows]float32
 	for r := range rows {
 		j.hide(s.scores[r*panel:], (first+r)/j.group, low, panels)
 		w := s.weights[r*lda : r*lda+panels*panel*size]
 		var sum float32
 		if c.element == elementBF16 {
-			sum = k.SoftmaxBF16(as[uint16](w), s.scores[r*panel:], j.scale)
+			sum = k.SoftmaxBF16(as[uint16](w), s.scores[r*panel:], tileSize, j.scale)
 		} else {
-			sum = k.Softmax(as[float32](w), s.scores[r*panel:], j.scale)
+			sum = k.Softmax(as[float32](w), s.scores[r*panel:], tileSize, j.scale)
 		}
 		inverse[r] = 1 / sum
 	}
 	d := c.spec.HeadDim
 	for p := range c.valuePanels {
-		run(tilePointer(s.tile[:]), unsafe.Pointer(&s.weights[0]), uintptr(lda), rows, c.valuePanel(j.layer, head, p, low), panels*panel/c.element.perGroup())
+		j.run(tilePointer(s.tile[:]), unsafe.Pointer(&s.weights[0]), uintptr(lda), rows, c.valuePanel(j.layer, head, p, low), panels*panel/c.element.perGroup())
 		cols := min(panel, d-p*panel)
 		for r := range rows {
 			row := s.tile[r*panel : (r+1)*panel]
@@ -120,7 +127,7 @@ func (j *attendJob) task(worker, t int) {
 // hide gives the keys that row r may not see a score of -Inf. x is the row in a run of tiles.
 func (j *attendJob) hide(x []float32, r, low, panels int) {
 	from, to := j.mask.Window(r, j.rows, j.keys)
-	at := func(key int) *float32 { return &x[(key-low)/panel*kernels.TileRows*panel+(key-low)%panel] }
+	at := func(key int) *float32 { return &x[(key-low)/panel*j.height*panel+(key-low)%panel] }
 	for key := low; key < from; key++ {
 		*at(key) = minusInf
 	}

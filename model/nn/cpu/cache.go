@@ -41,7 +41,11 @@ func (b *Backend) Cache(spec nn.CacheSpec) nn.Cache {
 	if b.config.Precision != F32 && b.k.FastBF16 {
 		c.element = elementBF16
 	}
-	c.keyGroups = kernels.Groups(spec.HeadDim, c.element.perGroup(), kernels.GroupStep)
+	step := kernels.GroupStep
+	if c.element == elementBF16 && b.k.WideBF16 != nil {
+		step = kernels.WideStep
+	}
+	c.keyGroups = kernels.Groups(spec.HeadDim, c.element.perGroup(), step)
 	c.keyPanels = (spec.Capacity + panel - 1) / panel
 	c.valueGroups = c.keyPanels * panel / c.element.perGroup()
 	c.valuePanels = (spec.HeadDim + panel - 1) / panel

@@ -52,7 +52,7 @@ type Config struct {
 	// Threads that compute, the caller's included. Default: the processors Go may use.
 	// More than there are cores makes it slower.
 	Threads int
-	// Kernels to use instead of the fastest that the processor has: avx512, avx2, go. For tests and measurements.
+	// Kernels to use instead of the fastest that the processor has: amx, avx512, avx2, go. For tests and measurements.
 	Kernels string
 	// Packed is a file of converted weights (WritePacked) of the same precision:
 	// weights found in it by name are used as they are, without reading the checkpoint.
@@ -107,17 +107,18 @@ func New(c Config) (*Backend, error) {
 	if c.Threads <= 0 {
 		c.Threads = min(runtime.GOMAXPROCS(0), runtime.NumCPU())
 	}
-	b := &Backend{config: c, sets: map[*nn.Set][]segment{}}
 	var names []string
 	for _, k := range kernels.Available() {
 		names = append(names, k.Name)
-		if b.k == nil && (c.Kernels == "" || c.Kernels == k.Name) {
-			b.k = k
+		if c.Kernels == "" || c.Kernels == k.Name {
+			return newWith(c, k)
 		}
 	}
-	if b.k == nil {
-		return nil, fmt.Errorf("kernels %q: this processor runs %v", c.Kernels, names)
-	}
+	return nil, fmt.Errorf("kernels %q: this processor runs %v", c.Kernels, names)
+}
+
+func newWith(c Config, k *kernels.Set) (*Backend, error) {
+	b := &Backend{config: c, k: k, sets: map[*nn.Set][]segment{}}
 	if c.Packed != "" {
 		packed, err := openPacked(c.Packed, c.PackedSource, c.Precision)
 		if err != nil {
@@ -138,6 +139,15 @@ func (b *Backend) Config() Config { return b.config }
 
 // Memory is how many bytes weights, caches and activations take.
 func (b *Backend) Memory() int64 { return b.memory.used }
+
+// WeightBytes is the part of it that is weights.
+func (b *Backend) WeightBytes() int64 {
+	total := int64(0)
+	for _, w := range b.weights {
+		total += w.Bytes()
+	}
+	return total
+}
 
 var errClosed = errors.New("the backend is closed")
 
@@ -181,7 +191,7 @@ func (b *Backend) room(n int) []byte {
 // scratch of one worker.
 type scratch struct {
 	// tile is where a kernel leaves its product.
-	tile [(kernels.TileRows + 1) * kernels.Panel]float32
+	tile [(kernels.WideRows + 1) * kernels.Panel]float32
 	row  []float32 // a row of an input, normalised
 	half []uint16  // a key or a value, rounded
 	// scores of a block of queries, as tiles, and their weights.

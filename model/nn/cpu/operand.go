@@ -20,6 +20,9 @@ type operand struct {
 	scale   []float32
 }
 
+// slack rows are read, to no effect, behind the last.
+const slack = kernels.WideBlock
+
 // operands is the workspace that operands take turns in.
 type operands struct{ x, q operand }
 
@@ -39,8 +42,8 @@ func (o *operand) shape(rows int, w *weight, p Precision) {
 	o.sixteen = w.element == elementI8 && p == W8A16
 	o.lda = stride(w.groups * 4)
 	n := o.tileRows()
-	o.data = grow(o.data, (n+kernels.TileRows)*o.lda)
-	o.sum, o.scale = grow(o.sum, n+kernels.TileRows), grow(o.scale, rows+kernels.TileRows)
+	o.data = grow(o.data, (n+slack)*o.lda)
+	o.sum, o.scale = grow(o.sum, n), grow(o.scale, rows)
 }
 
 // stride is a distance of rows that is not a multiple of the 4 KB at which addresses meet in a cache.

@@ -63,8 +63,11 @@ func (p Precision) element() element {
 	return elementI8
 }
 
+// Element is the type weights are kept in: f32, bf16 or int8.
+func (p Precision) Element() string { return elementNames[p.element()] }
+
 // PackedName is what files of converted weights of a precision are called: INT8 and W8A16 share theirs.
-func (p Precision) PackedName() string { return "packed-" + elementNames[p.element()] + ".bin" }
+func (p Precision) PackedName() string { return "packed-" + p.Element() + ".bin" }
 
 // WritePacked writes every weight loaded so far, whole or not at all. source
 // identifies what they were made from; Config.PackedSource is compared with it.
@@ -87,7 +90,7 @@ func (b *Backend) WritePacked(path, source string) (err error) {
 	if err := tmp.Chmod(0o644); err != nil {
 		return err
 	}
-	index := packedIndex{Element: elementNames[b.config.Precision.element()], Source: source}
+	index := packedIndex{Element: b.config.Precision.Element(), Source: source}
 	// The index's own length decides where data begins; offsets are written 16 digits wide at most.
 	at := int64(packedAlign) * int64(1+len(b.weights)/16)
 	place := func(bytes int) int64 {
@@ -182,7 +185,7 @@ func (p *packedFile) read(source string, precision Precision) error {
 	if err := json.Unmarshal(data, &index); err != nil {
 		return fmt.Errorf("%w: %w", ErrPacked, err)
 	}
-	if want := elementNames[precision.element()]; index.Element != want {
+	if want := precision.Element(); index.Element != want {
 		return fmt.Errorf("%w: they are %s, precision %s takes %s", ErrPacked, index.Element, precision, want)
 	}
 	if source != "" && index.Source != source {

@@ -25,8 +25,26 @@ type productJob struct {
 	act      nn.Act
 	add      bool
 
+	run    kernels.Tile
+	height int // of its tiles
+
 	panels, panelTasks, panelStep int
-	rowStep                       int // of the operand's rows, a multiple of kernels.TileRows
+	rowStep                       int // of the operand's rows, a multiple of height
+}
+
+// blockRows is a multiple of the height of every tile.
+const blockRows = kernels.WideRows
+
+// tiles chooses the kernel for a number of rows, and its height. Integers are
+// exact in all of them; of the others a pass that must give every row the same bits has one.
+func (b *Backend) tiles(e element, rows int) (kernels.Tile, int) {
+	switch {
+	case e == elementI8 && b.k.WideI8 != nil && rows > kernels.TileRows:
+		return b.k.WideI8, kernels.WideRows
+	case e == elementBF16 && b.k.WideBF16 != nil && rows > nn.RowsAlike:
+		return b.k.WideBF16, kernels.WideRows
+	}
+	return [...]kernels.Tile{b.k.F32, b.k.BF16, b.k.I8}[e], kernels.TileRows
 }
 
 // taskWork is how many multiply-adds a task has, about: 50 µs of the slowest kernel.
@@ -41,8 +59,9 @@ func (b *Backend) product(o *operand, w *weight, segments []segment, dst []float
 		j.panels = len(segments)
 	}
 	rows := o.tileRows()
+	j.run, j.height = b.tiles(w.element, o.rows)
 	// 96 rows of A fit beside a panel in a core's second cache.
-	j.rowStep = min((rows+kernels.TileRows-1)/kernels.TileRows, 8) * kernels.TileRows
+	j.rowStep = min((rows+j.height-1)/j.height*j.height, blockRows)
 	perPanel := min(rows, j.rowStep) * panel * w.groups * w.element.perGroup()
 	// Tasks are no longer than taskWork, and there are enough of them to share.
 	j.panelStep = max(1, min(taskWork/perPanel, j.panels/(4*b.config.Threads)))
@@ -69,8 +88,8 @@ func (j *productJob) task(worker, t int) {
 		default:
 			s.hi = min(panel, j.w.out-i*panel)
 		}
-		for at := r; at < end; at += kernels.TileRows {
-			j.tile(worker, s, at, min(kernels.TileRows, end-at))
+		for at := r; at < end; at += j.height {
+			j.tile(worker, s, at, min(j.height, end-at))
 		}
 	}
 }
@@ -79,8 +98,7 @@ func (j *productJob) task(worker, t int) {
 func (j *productJob) tile(worker int, s segment, at, rows int) {
 	k, o, w := j.b.k, j.o, j.w
 	tile := j.b.scratch[worker].tile[:]
-	run := [...]kernels.Tile{k.F32, k.BF16, k.I8}[w.element]
-	run(tilePointer(tile), o.at(at), uintptr(o.lda), rows, w.panelData(s.panel), w.groups)
+	j.run(tilePointer(tile), o.at(at), uintptr(o.lda), rows, w.panelData(s.panel), w.groups)
 	switch {
 	case o.sixteen:
 		k.Dequantize16(tile, rows, o.sum[at:], o.scale[at/2:], w.panelScale(s.panel), w.panelBias(s.panel))

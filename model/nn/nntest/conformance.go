@@ -128,7 +128,7 @@ func (p *pair) same(what string, b both[nn.Buf], limit float64) {
 func linear(t *testing.T, c Claim) {
 	seed := uint64(1)
 	for _, s := range []struct{ rows, in, out int }{
-		{1, 7, 5}, {1, 64, 96}, {2, 33, 31}, {3, 130, 70}, {5, 56, 112}, {11, 36, 52}, {13, 128, 32}, {29, 260, 65}, {80, 72, 100}, {131, 40, 33},
+		{1, 7, 5}, {1, 64, 96}, {2, 33, 31}, {3, 130, 70}, {5, 56, 112}, {11, 36, 52}, {13, 128, 32}, {29, 260, 65}, {80, 72, 100}, {131, 140, 33},
 	} {
 		for _, kind := range []string{"", "rms", "layer"} {
 			for act := nn.None; act <= nn.Sigmoid; act++ {
@@ -228,7 +228,7 @@ func attention(t *testing.T, c Claim) {
 		{Heads: 3, KVHeads: 3, HeadDim: 72},
 		{Heads: 14, KVHeads: 2, HeadDim: 64, RopeTheta: 1e6},
 	} {
-		s.Layers, s.Capacity = 2, 150
+		s.Layers, s.Capacity = 2, 160
 		p := open(t, c, uint64(i)+50)
 		a := p.attend(s, 40)
 		name := fmt.Sprintf("%d heads over %d of %d", s.Heads, s.KVHeads, s.HeadDim)
@@ -237,6 +237,7 @@ func attention(t *testing.T, c Claim) {
 		a.step(name+", five more", 5, 1, causal)
 		a.step(name+", other layer", 43, 0, causal)
 		a.step(name+", window of 80", 80, 1, causal)
+		p.attend(s, 40).step(name+", long prompt", 141, 1, causal)
 		p.got.Seek(a.cache.got, 21)
 		p.want.Seek(a.cache.want, 21)
 		a.step(name+", after seek", 2, 1, causal)
@@ -246,6 +247,9 @@ func attention(t *testing.T, c Claim) {
 		p.got.Seek(a.cache.got, 0)
 		p.want.Seek(a.cache.want, 0)
 		a.step(name+", groups", 45, 0, func(int) nn.Mask { return nn.Groups(15) })
+		p.got.Seek(a.cache.got, 0)
+		p.want.Seek(a.cache.want, 0)
+		a.step(name+", long groups", 140, 0, func(int) nn.Mask { return nn.Groups(70) })
 		a.step(name+", full again", 20, 1, full)
 		a.step(name+", fixed", 13, 1, func(keys int) nn.Mask {
 			m, err := nn.Fixed(13, keys, func(r, k int) bool { return (r+k)%3 == 0 || r == k })
@@ -422,7 +426,7 @@ func tiesPenalty(t *testing.T, c Claim) {
 
 // rowsIndependent compares bits: what parallel decoding rests on.
 func rowsIndependent(t *testing.T, c Claim) {
-	const rows, hidden, inner = 80, 96, 200
+	const rows, hidden, inner = nn.RowsAlike, 96, 200
 	spec := nn.CacheSpec{Layers: 1, Capacity: 40 + rows, Heads: 6, KVHeads: 3, HeadDim: 16, RopeTheta: 1e4}
 	p := open(t, c, 131)
 	b := p.got
@@ -466,7 +470,7 @@ func rowsIndependent(t *testing.T, c Claim) {
 		return out, scores
 	}
 	one, oneScores := run(1)
-	for _, pass := range []int{2, 3, 5, 7, 12, 35, 80} {
+	for _, pass := range []int{2, 3, 5, 7, 12, 35, 80, nn.RowsAlike} {
 		many, manyScores := run(pass)
 		for i := range one {
 			if math.Float32bits(one[i]) != math.Float32bits(many[i]) {

@@ -183,30 +183,30 @@ func (s *Set) avx2() {
 			}
 		}
 	}
-	s.Softmax = func(dst, x []float32, scale float32) (total float32) {
+	s.Softmax = func(dst, x []float32, stride int, scale float32) (total float32) {
 		highest := float32(math.Inf(-1))
 		for i := 0; i < len(dst); i += Panel {
-			for _, v := range x[i*TileRows:][:Panel] {
+			for _, v := range x[i/Panel*stride:][:Panel] {
 				highest = max(highest, v)
 			}
 		}
 		for i := 0; i < len(dst); i += Panel {
-			_, _ = dst[i:i+Panel], x[i*TileRows:][:Panel]
-			total += softmaxPartAVX2(&dst[i], &x[i*TileRows], highest, scale)
+			_, _ = dst[i:i+Panel], x[i/Panel*stride:][:Panel]
+			total += softmaxPartAVX2(&dst[i], &x[i/Panel*stride], highest, scale)
 		}
 		return total
 	}
-	s.SoftmaxBF16 = func(dst []uint16, x []float32, scale float32) (total float32) {
+	s.SoftmaxBF16 = func(dst []uint16, x []float32, stride int, scale float32) (total float32) {
 		highest := float32(math.Inf(-1))
 		for i := 0; i < len(dst); i += Panel {
-			for _, v := range x[i*TileRows:][:Panel] {
+			for _, v := range x[i/Panel*stride:][:Panel] {
 				highest = max(highest, v)
 			}
 		}
 		var part [Panel]float32
 		for i := 0; i < len(dst); i += Panel {
-			_ = x[i*TileRows:][:Panel]
-			softmaxPartAVX2(&part[0], &x[i*TileRows], highest, scale)
+			_ = x[i/Panel*stride:][:Panel]
+			softmaxPartAVX2(&part[0], &x[i/Panel*stride], highest, scale)
 			toBF16AVX2(&dst[i], &part[0], Panel)
 			for j, v := range dst[i : i+Panel] {
 				part[j] = math.Float32frombits(uint32(v) << 16)

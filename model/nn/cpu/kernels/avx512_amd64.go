@@ -105,10 +105,10 @@ func scaleAVX512(x *float32, n int, factor float32)
 func rotateAVX512(x, cos, sin *float32, heads, half int)
 
 //go:noescape
-func softmaxAVX512(dst, x *float32, panels int, scale float32) float32
+func softmaxAVX512(dst, x *float32, panels, stride int, scale float32) float32
 
 //go:noescape
-func softmaxBF16AVX512(dst *uint16, x *float32, panels int, scale float32) float32
+func softmaxBF16AVX512(dst *uint16, x *float32, panels, stride int, scale float32) float32
 
 //go:noescape
 func siluAVX512(x *float32, n int)
@@ -166,15 +166,15 @@ func (s *Set) avx512() {
 		_ = sin[:half]
 		rotateAVX512(unsafe.SliceData(x), unsafe.SliceData(cos), unsafe.SliceData(sin), len(x)/(2*half), half)
 	}
-	s.Softmax = func(dst, x []float32, scale float32) float32 {
+	s.Softmax = func(dst, x []float32, stride int, scale float32) float32 {
 		panels := len(dst) / Panel
-		_ = x[:(panels-1)*TileRows*Panel+Panel]
-		return softmaxAVX512(&dst[0], &x[0], panels, scale)
+		_ = x[:(panels-1)*stride+Panel]
+		return softmaxAVX512(&dst[0], &x[0], panels, 4*stride, scale)
 	}
-	s.SoftmaxBF16 = func(dst []uint16, x []float32, scale float32) float32 {
+	s.SoftmaxBF16 = func(dst []uint16, x []float32, stride int, scale float32) float32 {
 		panels := len(dst) / Panel
-		_ = x[:(panels-1)*TileRows*Panel+Panel]
-		return softmaxBF16AVX512(&dst[0], &x[0], panels, scale)
+		_ = x[:(panels-1)*stride+Panel]
+		return softmaxBF16AVX512(&dst[0], &x[0], panels, 4*stride, scale)
 	}
 	s.SiLU = func(x []float32) { siluAVX512(unsafe.SliceData(x), len(x)) }
 	s.GELU = func(x []float32) { geluAVX512(unsafe.SliceData(x), len(x)) }

@@ -15,18 +15,20 @@
 whole:                 \
 	KMOVW  AX, K1
 
-// func softmaxAVX512(dst, x *float32, panels int, scale float32) float32
-TEXT ·softmaxAVX512(SB), NOSPLIT, $0-36
+// func softmaxAVX512(dst, x *float32, panels, stride int, scale float32) float32
+// stride is in bytes.
+TEXT ·softmaxAVX512(SB), NOSPLIT, $0-44
 	MOVQ         dst+0(FP), R8
 	MOVQ         x+8(FP), SI
 	MOVQ         panels+16(FP), CX
+	MOVQ         stride+24(FP), R9
 	MOVQ         SI, DI
 	MOVQ         CX, DX
 	VMOVUPS      (SI), Z0
 highest:
 	VMAXPS       (DI), Z0, Z0
 	VMAXPS       64(DI), Z0, Z0
-	ADDQ         $1536, DI      // the same row of the next tile
+	ADDQ         R9, DI         // the same row of the next tile
 	DECQ         DX
 	JNZ          highest
 	VEXTRACTF64X4 $1, Z0, Y1
@@ -38,7 +40,7 @@ highest:
 	VPSRLQ       $32, X0, X1
 	VMAXPS       X1, X0, X0
 	VBROADCASTSS X0, Z5
-	VBROADCASTSS scale+24(FP), Z6
+	VBROADCASTSS scale+32(FP), Z6
 	EXPCONSTANTS
 	VPXORQ       Z0, Z0, Z0
 loop:
@@ -54,7 +56,7 @@ loop:
 	EXP(Z1, Z2, Z3)
 	VMOVUPS      Z3, 64(R8)
 	VADDPS       Z3, Z0, Z0
-	ADDQ         $1536, SI
+	ADDQ         R9, SI
 	ADDQ         $128, R8
 	DECQ         CX
 	JNZ          loop
@@ -66,22 +68,24 @@ loop:
 	VADDPS       X1, X0, X0
 	VPSRLQ       $32, X0, X1
 	VADDPS       X1, X0, X0
-	VMOVSS       X0, ret+32(FP)
+	VMOVSS       X0, ret+40(FP)
 	VZEROUPPER
 	RET
 
-// func softmaxBF16AVX512(dst *uint16, x *float32, panels int, scale float32) float32
-TEXT ·softmaxBF16AVX512(SB), NOSPLIT, $0-36
+// func softmaxBF16AVX512(dst *uint16, x *float32, panels, stride int, scale float32) float32
+// stride is in bytes.
+TEXT ·softmaxBF16AVX512(SB), NOSPLIT, $0-44
 	MOVQ         dst+0(FP), R8
 	MOVQ         x+8(FP), SI
 	MOVQ         panels+16(FP), CX
+	MOVQ         stride+24(FP), R9
 	MOVQ         SI, DI
 	MOVQ         CX, DX
 	VMOVUPS      (SI), Z0
 highest:
 	VMAXPS       (DI), Z0, Z0
 	VMAXPS       64(DI), Z0, Z0
-	ADDQ         $1536, DI      // the same row of the next tile
+	ADDQ         R9, DI         // the same row of the next tile
 	DECQ         DX
 	JNZ          highest
 	VEXTRACTF64X4 $1, Z0, Y1
@@ -93,7 +97,7 @@ highest:
 	VPSRLQ       $32, X0, X1
 	VMAXPS       X1, X0, X0
 	VBROADCASTSS X0, Z5
-	VBROADCASTSS scale+24(FP), Z6
+	VBROADCASTSS scale+32(FP), Z6
 	EXPCONSTANTS
 	MOVL         $1, AX
 	VPBROADCASTD AX, Z8
@@ -125,7 +129,7 @@ loop:
 	VPMOVDW      Z3, 32(R8)
 	VPSLLD       $16, Z3, Z3
 	VADDPS       Z3, Z0, Z0
-	ADDQ         $1536, SI
+	ADDQ         R9, SI
 	ADDQ         $64, R8
 	DECQ         CX
 	JNZ          loop
@@ -137,7 +141,7 @@ loop:
 	VADDPS       X1, X0, X0
 	VPSRLQ       $32, X0, X1
 	VADDPS       X1, X0, X0
-	VMOVSS       X0, ret+32(FP)
+	VMOVSS       X0, ret+40(FP)
 	VZEROUPPER
 	RET
 

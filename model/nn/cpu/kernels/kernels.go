@@ -35,6 +35,11 @@ const (
 	TileRows = 12
 	// GroupStep is what the number of groups must be a multiple of.
 	GroupStep = 4
+
+	// WideRows, WideBlock and WideStep are the same for the tiles of a matrix unit.
+	WideRows  = 96
+	WideBlock = 32
+	WideStep  = 16
 )
 
 // Tile computes C [rows, 32] = A [rows, groups] times one panel: 1 to TileRows rows. lda is the
@@ -54,6 +59,10 @@ type Set struct {
 	F32, BF16, I8 Tile
 	// FastBF16 says that BF16 is faster than F32.
 	FastBF16 bool
+	// WideBF16 and WideI8 are tiles of a matrix unit, for 1 to WideRows rows; nil without one.
+	// They read A and write C in blocks of WideBlock rows, and need a number of
+	// groups that is a multiple of WideStep. WideBF16 sums in an order of its own.
+	WideBF16, WideI8 Tile
 
 	// Sum of x.
 	Sum func(x []float32) float32
@@ -70,12 +79,12 @@ type Set struct {
 	// ToBF16 rounds to nearest even.
 	ToBF16 func(dst []uint16, x []float32)
 
-	// Softmax is dst = exp(scale * (x - max x)) over one row of a run of tiles that TileRows*Panel
-	// numbers lie apart: x[0:32], x[384:416], …; dst has 32 numbers a tile. It
-	// returns Σ dst. -Inf gives 0; at least one number is another.
-	Softmax func(dst, x []float32, scale float32) float32
+	// Softmax is dst = exp(scale * (x - max x)) over one row of a run of tiles: 32 numbers of x, the
+	// next 32 stride further, and so on as long as dst. It returns Σ dst. -Inf gives 0; at
+	// least one number is another.
+	Softmax func(dst, x []float32, stride int, scale float32) float32
 	// SoftmaxBF16 is Softmax rounded to bf16; the sum is of the rounded numbers.
-	SoftmaxBF16 func(dst []uint16, x []float32, scale float32) float32
+	SoftmaxBF16 func(dst []uint16, x []float32, stride int, scale float32) float32
 	// GELU, GELUTanh and SiLU are the activations, in place.
 	GELU, GELUTanh, SiLU func(x []float32)
 	// GatedTile is dst [rows, 16] = silu(tile[:, :16]) * tile[:, 16:], rows of dst being ld apart.

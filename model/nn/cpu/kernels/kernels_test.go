@@ -194,13 +194,13 @@ func TestActivations(t *testing.T) {
 			x := floats(rng, panels*TileRows*Panel, 5)
 			x[(panels-1)*TileRows*Panel+31], x[7] = float32(math.Inf(-1)), -1000
 			got, want := make([]float32, n), make([]float32, n)
-			near(t, "softmax sum", []float32{s.Softmax(got, x, 0.3)}, []float32{p.Softmax(want, x, 0.3)}, 1e-6)
+			near(t, "softmax sum", []float32{s.Softmax(got, x, TileRows*Panel, 0.3)}, []float32{p.Softmax(want, x, TileRows*Panel, 0.3)}, 1e-6)
 			near(t, "softmax", got, want, 3e-7)
 			if got[n-1] != 0 || got[7] != 0 {
 				t.Errorf("a masked key has weight %v", got[n-1])
 			}
 			half := make([]uint16, n)
-			total := s.SoftmaxBF16(half, x, 0.3)
+			total := s.SoftmaxBF16(half, x, TileRows*Panel, 0.3)
 			rounded := make([]float32, n)
 			for i, v := range half {
 				rounded[i] = math.Float32frombits(uint32(v) << 16)

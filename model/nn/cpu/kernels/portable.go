@@ -152,27 +152,27 @@ func toBF16(dst []uint16, x []float32) {
 	}
 }
 
-func softmax(dst, x []float32, scale float32) float32 {
+func softmax(dst, x []float32, stride int, scale float32) float32 {
 	highest := float32(math.Inf(-1))
 	for i := range dst {
-		highest = max(highest, x[i/Panel*TileRows*Panel+i%Panel])
+		highest = max(highest, x[i/Panel*stride+i%Panel])
 	}
 	var l [lanes]float32
 	for i := range dst {
-		dst[i] = float32(math.Exp(float64(scale * (x[i/Panel*TileRows*Panel+i%Panel] - highest))))
+		dst[i] = float32(math.Exp(float64(scale * (x[i/Panel*stride+i%Panel] - highest))))
 		l[i%lanes] += dst[i]
 	}
 	return reduce(&l)
 }
 
-func softmaxBF16(dst []uint16, x []float32, scale float32) float32 {
+func softmaxBF16(dst []uint16, x []float32, stride int, scale float32) float32 {
 	highest := float32(math.Inf(-1))
 	for i := range dst {
-		highest = max(highest, x[i/Panel*TileRows*Panel+i%Panel])
+		highest = max(highest, x[i/Panel*stride+i%Panel])
 	}
 	var l [lanes]float32
 	for i := range dst {
-		dst[i] = bf16(float32(math.Exp(float64(scale * (x[i/Panel*TileRows*Panel+i%Panel] - highest)))))
+		dst[i] = bf16(float32(math.Exp(float64(scale * (x[i/Panel*stride+i%Panel] - highest)))))
 		l[i%lanes] += math.Float32frombits(uint32(dst[i]) << 16)
 	}
 	return reduce(&l)

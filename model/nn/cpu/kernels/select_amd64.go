@@ -7,7 +7,7 @@ func Available() []*Set {
 	var sets []*Set
 	x := cpu.X86
 	avx2 := x.HasAVX2 && x.HasFMA
-	if avx2 && x.HasAVX512F && x.HasAVX512BW && x.HasAVX512VL && x.HasAVX512DQ {
+	vector := func() *Set {
 		s := Portable()
 		s.avx2()
 		s.avx512()
@@ -20,7 +20,15 @@ func Available() []*Set {
 			s.BF16, s.FastBF16 = tileBF16AVX512, true
 			s.Features += ", BF16"
 		}
-		sets = append(sets, s)
+		return s
+	}
+	if avx2 && x.HasAVX512F && x.HasAVX512BW && x.HasAVX512VL && x.HasAVX512DQ {
+		if x.HasAVX512VNNI && x.HasAVX512BF16 && x.HasAMXTile && x.HasAMXInt8 && x.HasAMXBF16 && permitAMX() {
+			s := vector()
+			s.amx()
+			sets = append(sets, s)
+		}
+		sets = append(sets, vector())
 	}
 	if avx2 {
 		s := Portable()

@@ -31,7 +31,18 @@
 	ADDQ $16, R11 \
 	NEXT4
 
-// PREFETCH: few rows wait for memory; 4 KB ahead keeps more lines in flight than the hardware does.
+// PREFETCH: few rows wait for memory; 4 KB ahead keeps more lines in flight than
+// the hardware does. Many rows go over a panel again and again: 8 KB ahead, the next panel
+// comes while this one is multiplied.
+#define PREFETCH12 \
+	PREFETCHT0 8192(DI) \
+	PREFETCHT0 8256(DI) \
+	PREFETCHT0 8320(DI) \
+	PREFETCHT0 8384(DI) \
+	PREFETCHT0 8448(DI) \
+	PREFETCHT0 8512(DI) \
+	PREFETCHT0 8576(DI) \
+	PREFETCHT0 8640(DI)
 #define PREFETCH \
 	PREFETCHT0 4096(DI) \
 	PREFETCHT0 4160(DI) \

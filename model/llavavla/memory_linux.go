@@ -1,0 +1,12 @@
+package llavavla
+
+import "golang.org/x/sys/unix"
+
+// peakMemory is the most memory this process has had [bytes].
+func peakMemory() int64 {
+	var usage unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
+		return 0
+	}
+	return usage.Maxrss << 10
+}
