@@ -299,7 +299,7 @@ static size_t log_length;
 
 static void log_line(void *arg, const dds_log_data_t *line) {
   (void)arg;
-  const char *text = line->message + line->hdrsize;
+  const char *text = line->message;
   pthread_mutex_lock(&log_lock);
   size_t n = strnlen(text, sizeof(log_text) - 1 - log_length);
   memcpy(log_text + log_length, text, n);

@@ -9,6 +9,7 @@ import "C"
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"time"
@@ -62,12 +63,18 @@ func (e *endpoint) drop(part io.Closer, made ...guid) error {
 	return e.t.tell()
 }
 
-// open says ErrClosed when the node is closed.
-func (e *endpoint) open() error {
+// may says whether the node can use a topic with a type: not when it is closed,
+// nor when this process uses it with another. Another process's is only known
+// later, and logged.
+func (e *endpoint) may(topic, typeName string) error {
 	e.t.mu.Lock()
-	defer e.t.mu.Unlock()
-	if e.closed {
+	closed := e.closed
+	e.t.mu.Unlock()
+	if closed {
 		return rcl.ErrClosed
+	}
+	if have := e.t.graph.carries(topic); have != "" && have != typeName {
+		return fmt.Errorf("%s carries %s, not %s: remap one of them", topic, have, typeName)
 	}
 	return nil
 }
@@ -103,7 +110,7 @@ type publisher struct {
 
 // Advertise implements rcl.Endpoint.
 func (e *endpoint) Advertise(topic, typeName string, qos rcl.QoS) (rcl.Writer, error) {
-	if err := e.open(); err != nil {
+	if err := e.may(ddsTopic(topic), typeName); err != nil {
 		return nil, err
 	}
 	d := ddsQoS(qos, qos.KeepLast())
@@ -152,7 +159,7 @@ type subscription struct {
 
 // Subscribe implements rcl.Endpoint.
 func (e *endpoint) Subscribe(topic, typeName string, qos rcl.QoS, deliver func(rcl.Sample)) (io.Closer, error) {
-	if err := e.open(); err != nil {
+	if err := e.may(ddsTopic(topic), typeName); err != nil {
 		return nil, err
 	}
 	d := ddsQoS(qos, max(qos.KeepLast(), readerHistory))

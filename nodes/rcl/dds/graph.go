@@ -95,6 +95,18 @@ func (g *graph) gone(n *endpoint, id guid) {
 	n.entities = slices.DeleteFunc(n.entities, func(x guid) bool { return x == id })
 }
 
+// carries is the type that this process uses on a DDS topic; "" when it doesn't.
+func (g *graph) carries(topic string) string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, e := range g.entities {
+		if e.participant == g.self && e.topic == topic {
+			return e.typeName
+		}
+	}
+	return ""
+}
+
 // server is the node of ours that serves a service.
 func (g *graph) server(service string) (rcl.FullName, bool) {
 	g.mu.Lock()

@@ -86,7 +86,7 @@ type end struct {
 
 // newEnd makes the reader and writer of a client or server.
 func (e *endpoint) newEnd(key, inTopic, inType, outTopic, outType string) (*end, error) {
-	if err := e.open(); err != nil {
+	if err := errors.Join(e.may(inTopic, inType), e.may(outTopic, outType)); err != nil {
 		return nil, err
 	}
 	x := &end{e: e, self: e.t.identity()}

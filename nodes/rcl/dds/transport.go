@@ -10,7 +10,6 @@ import "C"
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"unsafe"
@@ -167,9 +166,6 @@ func (t *Transport) topic(name, typeName string) (C.dds_entity_t, *C.struct_ddsi
 	defer C.free(unsafe.Pointer(cType))
 	var used *C.struct_ddsi_sertype
 	topic := C.blob_topic(t.participant, cName, cType, &used)
-	if topic == C.DDS_RETCODE_PRECONDITION_NOT_MET {
-		return 0, nil, fmt.Errorf("topic %s is in use in this process with another type than %s: remap one of them", name, typeName)
-	}
 	if err := check(topic, "creating topic "+name); err != nil {
 		return 0, nil, err
 	}
