@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"text/tabwriter"
@@ -25,12 +26,14 @@ import (
 // benchCmd measures the suite on this machine.
 type benchCmd struct {
 	Nodes benchNodesCmd `cmd:"" help:"Latency and jitter of the node graph, images, CAN."`
+	Model benchModelCmd `cmd:"" help:"Speed of LLaVA-VLA on this processor, beside what the machine allows."`
 }
 
 // benchNodesCmd measures the nodes.
 type benchNodesCmd struct {
 	JSON    bool          `help:"One JSON object a row."`
 	Seconds time.Duration `help:"Length of each run of the graph." default:"10s"`
+	load    `embed:""`
 }
 
 // row is one measured thing.
@@ -52,7 +55,11 @@ func (c *benchNodesCmd) Run(a *app) error {
 	a.log = a.log.Level(4) // nothing but what is fatal: a log line would be measured too
 	fmt.Fprintf(a.stderr, "measuring on %d cores, %v a run\n", runtime.NumCPU(), c.Seconds)
 	var rows []row
-	for _, measure := range []func(*app) ([]row, error){c.idle, c.busy, c.handover, c.fusion, c.frames} {
+	measures := []func(*app) ([]row, error){c.idle, c.busy, c.handover, c.fusion, c.frames}
+	if c.WhileInferring {
+		measures = slices.Insert(measures, 2, c.inferring)
+	}
+	for _, measure := range measures {
 		more, err := measure(a)
 		if err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 	"cobot_vla/model"
 	"cobot_vla/model/checkpoint"
 	"cobot_vla/model/expert"
+	"cobot_vla/model/llavavla"
 	"cobot_vla/model/replay"
 	"cobot_vla/model/token"
 	"cobot_vla/nodes/camerafusion"
@@ -49,10 +50,15 @@ func bind(kind, dir, robotFile string) (b binding, err error) {
 	if err != nil {
 		return b, err
 	}
+	return b, b.check()
+}
+
+// check compares the policy with the robot.
+func (b binding) check() error {
 	if err := checkpoint.CheckRobot(b.manifest, b.robot); err != nil {
-		return b, err
+		return err
 	}
-	return b, checkpoint.CheckStatistics(b.manifest, b.stats, b.robot)
+	return checkpoint.CheckStatistics(b.manifest, b.stats, b.robot)
 }
 
 // openPolicy makes a policy and gives the version of its statistics.
@@ -67,8 +73,10 @@ func openPolicy(kind, dir, robotFile string) (model.Policy, string, error) {
 		p, err = expert.New(b.robot, expert.DefaultConfig())
 	case "replay":
 		p, err = replay.Open(dir, b.robot)
+	case "llavavla":
+		p, err = llavavla.Open(dir, llavavla.DefaultConfig())
 	default:
-		err = fmt.Errorf("policy %q is none of expert, replay", kind)
+		err = fmt.Errorf("policy %q is none of expert, replay, llavavla", kind)
 	}
 	return p, b.stats.Version(), err
 }
@@ -84,7 +92,7 @@ func openEncoder(kind, dir, robotFile string) (proprioception.Encoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	tok, err := token.New(token.Config{Top: b.manifest.ActionTokenTop})
+	tok, err := token.New(token.Config{Top: b.manifest.ActionTokenTop, Bins: b.manifest.ActionBins, Edges: b.manifest.ActionEdges})
 	return &encoder{b, tok}, err
 }
 

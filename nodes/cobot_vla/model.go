@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -151,13 +152,16 @@ func (p *progress) end() {
 	}
 }
 
-// fileGrows is the part of whole bytes that a file has so far.
+// fileGrows is the part of whole bytes that a file has so far, under its own
+// name or, while it is written, that with .part behind it.
 func fileGrows(path string, whole int64) func() float64 {
 	return func() float64 {
-		info, err := os.Stat(path)
-		if err != nil || whole == 0 {
-			return 0
+		unfinished, _ := filepath.Glob(path + ".*.part")
+		for _, name := range append(unfinished, path) {
+			if info, err := os.Stat(name); err == nil && whole > 0 {
+				return float64(info.Size()) / float64(whole)
+			}
 		}
-		return float64(info.Size()) / float64(whole)
+		return 0
 	}
 }

@@ -101,12 +101,53 @@ type tokenizerInfo struct {
 	Navigation bool `json:"navigation"`
 }
 
+// manifestInfo is manifest.yaml, and how it suits a robot.
 type manifestInfo struct {
-	checkpoint.Manifest `json:"manifest"`
-	Version             string `json:"statistics_version,omitempty"`
-	// Disagrees says what of the manifest does not fit this robot; "" when it fits.
-	Disagrees string `json:"disagrees,omitempty"`
-	Robot     string `json:"compared_with"`
+	Kind              string          `json:"kind"`
+	Name              string          `json:"name"`
+	Robot             string          `json:"robot"`
+	Action            actionInfo      `json:"action"`
+	Proprioception    []string        `json:"proprioception"`
+	Cameras           []string        `json:"cameras"`
+	Layout            string          `json:"layout"`
+	ImageWidth        int             `json:"image_width"`
+	ImageHeight       int             `json:"image_height"`
+	Statistics        string          `json:"statistics_version,omitempty"`
+	ActionTokenTop    uint32          `json:"action_token_top"`
+	ActionBins        int             `json:"action_bins"`
+	ActionEdges       string          `json:"action_edges"`
+	Navigation        *navigationInfo `json:"navigation,omitempty"`
+	MaxObservationAge float64         `json:"max_observation_age_s"`
+	// ComparedWith is the calibration's robot; Disagrees says what does not fit it, "" when all does.
+	ComparedWith string `json:"compared_with"`
+	Disagrees    string `json:"disagrees,omitempty"`
+}
+
+type actionInfo struct {
+	Names  []string `json:"names"`
+	Mode   string   `json:"mode"`
+	Chunk  int      `json:"chunk"`
+	Period float64  `json:"period_s"`
+}
+
+type navigationInfo struct {
+	MaxForward      float64   `json:"max_forward_m"`
+	MaxTurn         float64   `json:"max_turn_rad"`
+	DirectionTokens [4]uint32 `json:"direction_tokens"`
+}
+
+func newManifestInfo(m checkpoint.Manifest, robot string) *manifestInfo {
+	i := &manifestInfo{
+		Kind: m.Kind, Name: m.Name, Robot: m.Robot, Action: actionInfo(m.Action), Proprioception: m.Proprioception,
+		Cameras: m.Cameras, Layout: m.Layout, ImageWidth: m.ImageWidth, ImageHeight: m.ImageHeight,
+		ActionTokenTop: m.ActionTokenTop, ActionBins: m.ActionBins, ActionEdges: m.ActionEdges,
+		MaxObservationAge: m.MaxObservationAge, ComparedWith: robot,
+	}
+	if m.Navigation != nil {
+		nav := navigationInfo(*m.Navigation)
+		i.Navigation = &nav
+	}
+	return i
 }
 
 type tensorInfo struct {
@@ -235,9 +276,9 @@ func (i *modelInfo) bind(files *checkpoint.Checkpoint, tok *text.Tokenizer, robo
 		return err
 	}
 	b := binding{manifest: m, robot: robot}
-	i.Manifest = &manifestInfo{Manifest: m, Robot: robot.Name}
+	i.Manifest = newManifestInfo(m, robot.Name)
 	if b.stats, err = m.LoadStatistics(path); err == nil {
-		i.Manifest.Version = b.stats.Version()
+		i.Manifest.Statistics = b.stats.Version()
 		err = b.check()
 	}
 	if tok != nil {
@@ -276,6 +317,9 @@ func listTensors(files *checkpoint.Checkpoint) ([]tensorInfo, error) {
 	return all, nil
 }
 
+// elements are precisions whose weights are kept in different types.
+var elements = []cpu.Precision{cpu.F32, cpu.BF16, cpu.INT8}
+
 func (i *modelInfo) print(out io.Writer) error {
 	f := newFacts(out)
 	v, l, im, n := i.Vision, i.Language, i.Images, i.Parameters
@@ -297,11 +341,11 @@ func (i *modelInfo) print(out io.Writer) error {
 	}
 	f.add("decoding", "greedy, repetition_penalty %g, ends %v", i.Penalty, i.EOS)
 	var sizes []string
-	for _, p := range []cpu.Precision{cpu.F32, cpu.BF16, cpu.INT8} {
+	for _, p := range elements {
 		sizes = append(sizes, p.Element()+" "+bytesText(i.WeightsIn[p.Element()]))
 	}
 	f.add("memory", "weights in %s; %s for each position", strings.Join(sizes, ", "), bytesText(i.PerToken))
-	for _, p := range []cpu.Precision{cpu.F32, cpu.BF16, cpu.INT8} {
+	for _, p := range elements {
 		if size, ok := i.Converted[p.PackedName()]; ok {
 			f.add("converted", "%s, %s", p.PackedName(), bytesText(size))
 		}
@@ -330,7 +374,7 @@ func (i *modelInfo) printManifest(f facts) {
 	if m == nil {
 		return
 	}
-	f.add("policy", "%s %q for %s, statistics %s", m.Kind, m.Name, m.Robot, m.Version)
+	f.add("policy", "%s %q for %s, statistics %s", m.Kind, m.Name, m.Robot, m.Statistics)
 	f.add("commands", "%d %s steps of %g s: %s", m.Action.Chunk, m.Action.Mode, m.Action.Period, strings.Join(m.Action.Names, " "))
 	f.add("feels", "%s", strings.Join(m.Proprioception, " "))
 	f.add("sees", "%s in layout %s, at most %g s old", strings.Join(m.Cameras, ", "), m.Layout, m.MaxObservationAge)
@@ -338,7 +382,7 @@ func (i *modelInfo) printManifest(f facts) {
 	if nav := m.Navigation; nav != nil {
 		f.add("drives", "up to %g m forward and %g rad around at once; forward, turn left, turn right, stop are %v", nav.MaxForward, nav.MaxTurn, nav.DirectionTokens)
 	}
-	verdict := "fits " + i.Manifest.Robot
+	verdict := "fits " + m.ComparedWith
 	if m.Disagrees != "" {
 		verdict = strings.ReplaceAll(m.Disagrees, "\n", "; ")
 	}
