@@ -99,12 +99,29 @@ type BenchRow struct {
 // Bench measures the machine, then every row in turn, calling report with each.
 func Bench(ctx context.Context, c BenchConfig, machine func(cpu.Machine), report func(BenchRow)) error {
 	c.complete()
-	for i, precision := range c.Precisions {
-		if err := c.precision(ctx, precision, i == 0, machine, report); err != nil {
+	m, err := c.peaks(ctx) // before there are weights, so that what it reads does not count as a model's memory
+	if err != nil {
+		return fmt.Errorf("bench: %w", err)
+	}
+	machine(m)
+	for _, precision := range c.Precisions {
+		if err := c.precision(ctx, precision, m, report); err != nil {
 			return fmt.Errorf("bench %s: %w", precision, err)
 		}
 	}
 	return nil
+}
+
+// peaks of the machine.
+func (c BenchConfig) peaks(ctx context.Context) (m cpu.Machine, err error) {
+	config := c.CPU
+	config.Precision, config.Packed = cpu.INT8, ""
+	b, err := cpu.New(config)
+	if err != nil {
+		return m, err
+	}
+	defer func() { err = errors.Join(err, b.Close()) }()
+	return b.Measure(ctx, c.Now)
 }
 
 // bench is one loaded model.
@@ -115,7 +132,7 @@ type bench struct {
 	row     BenchRow
 }
 
-func (c BenchConfig) precision(ctx context.Context, precision cpu.Precision, first bool, machine func(cpu.Machine), report func(BenchRow)) (err error) {
+func (c BenchConfig) precision(ctx context.Context, precision cpu.Precision, machine cpu.Machine, report func(BenchRow)) (err error) {
 	config := c.CPU
 	config.Precision = precision
 	start := c.Now()
@@ -126,14 +143,8 @@ func (c BenchConfig) precision(ctx context.Context, precision cpu.Precision, fir
 	if err != nil {
 		return err
 	}
-	run := &bench{BenchConfig: c, model: m}
+	run := &bench{BenchConfig: c, model: m, machine: machine}
 	run.row = BenchRow{Weights: name, Precision: precision, LoadS: c.Now().Sub(start).Seconds(), WeightBytes: b.WeightBytes()}
-	if run.machine, err = b.Measure(ctx, c.Now); err != nil {
-		return err
-	}
-	if first {
-		machine(run.machine)
-	}
 	for _, crops := range c.Crops {
 		for _, tokens := range c.Tokens {
 			heads := []string{"restricted"}

@@ -91,17 +91,13 @@ func (c *cache) valuePanel(layer, head, p, position int) unsafe.Pointer {
 	return unsafe.Pointer(&c.values[(((layer*c.spec.KVHeads+head)*c.valuePanels+p)*c.valueGroups+group)*groupBytes])
 }
 
-// put stores one position's key and value of one head.
-func (c *cache) put(k *kernels.Set, layer, head, position int, key, value []float32, half []uint16) {
+// putKey stores one position's key of one head.
+func (c *cache) putKey(k *kernels.Set, layer, head, position int, key []float32, half []uint16) {
 	keys := unsafe.Slice((*uint32)(c.keyPanel(layer, head, position/panel)), c.keyGroups*panel)
 	lane := position % panel
 	if c.element == elementF32 {
 		for i, v := range key {
 			keys[i*panel+lane] = math.Float32bits(v)
-		}
-		for p := range c.valuePanels {
-			part := value[p*panel : min((p+1)*panel, len(value))]
-			copy(unsafe.Slice((*float32)(c.valuePanel(layer, head, p, position)), panel), part)
 		}
 		return
 	}
@@ -111,6 +107,17 @@ func (c *cache) put(k *kernels.Set, layer, head, position int, key, value []floa
 	for g := range c.keyGroups {
 		keys[g*panel+lane] = uint32(half[2*g]) | uint32(half[2*g+1])<<16
 	}
+}
+
+// putValue stores one position's value of one head.
+func (c *cache) putValue(k *kernels.Set, layer, head, position int, value []float32, half []uint16) {
+	if c.element == elementF32 {
+		for p := range c.valuePanels {
+			part := value[p*panel : min((p+1)*panel, len(value))]
+			copy(unsafe.Slice((*float32)(c.valuePanel(layer, head, p, position)), panel), part)
+		}
+		return
+	}
 	k.ToBF16(half, value)
 	for p := range c.valuePanels {
 		part := half[p*panel : min((p+1)*panel, len(value))]
@@ -119,6 +126,19 @@ func (c *cache) put(k *kernels.Set, layer, head, position int, key, value []floa
 		for i, v := range part {
 			pairs[2*i] = v
 		}
+	}
+}
+
+// putValues stores the values of an even position and the next, whose numbers lie in pairs.
+func (c *cache) putValues(k *kernels.Set, layer, head, position int, first, second []float32, half []uint16) {
+	n := len(first)
+	low, high := half[:n], half[n:2*n]
+	k.ToBF16(low, first)
+	k.ToBF16(high, second)
+	for p := range c.valuePanels {
+		from, to := p*panel, min((p+1)*panel, n)
+		words := unsafe.Slice((*uint32)(c.valuePanel(layer, head, p, position)), to-from)
+		k.Pairs(words, low[from:to], high[from:to])
 	}
 }
 
@@ -134,7 +154,7 @@ func (b *Backend) QKV(q, x nn.Buf, w nn.Weight, n nn.Norm, c nn.Cache, layer int
 	j := &b.splitJob
 	*j = splitJob{b: b, c: own, layer: layer, from: b.hidden, rows: x.Rows, ld: weight.out}
 	if !q.IsZero() {
-		j.q = data(q)
+		j.q, j.width = data(q), q.Cols
 	}
 	b.pool.do(j, (x.Rows+splitRows-1)/splitRows, splitRows*weight.out)
 	own.len[layer] += x.Rows
@@ -147,6 +167,7 @@ type splitJob struct {
 	layer    int
 	from, q  []float32
 	rows, ld int
+	width    int // of the queries in a row
 }
 
 // splitRows is a multiple of 2: two positions share the words of a value panel, so one task writes both.
@@ -155,7 +176,7 @@ const splitRows = 16
 func (j *splitJob) task(worker, t int) {
 	c, s := j.c, j.c.spec
 	scratch := &j.b.scratch[worker]
-	scratch.half = grow(scratch.half, 2*max(c.keyGroups, c.valuePanels*panel)+2)
+	scratch.half = grow(scratch.half, 2*max(c.keyGroups, s.HeadDim))
 	d := s.HeadDim
 	first := c.len[j.layer]
 	// Tasks are cut at even positions.
@@ -165,16 +186,29 @@ func (j *splitJob) task(worker, t int) {
 	}
 	for r := max(from, 0); r < to; r++ {
 		row, position := j.from[r*j.ld:(r+1)*j.ld], first+r
-		width := 0
 		if j.q != nil {
-			width = s.Heads * d
-			c.rotate(j.b.k, row[:width], position)
-			copy(j.q[r*width:(r+1)*width], row)
+			c.rotate(j.b.k, row[:j.width], position)
+			copy(j.q[r*j.width:(r+1)*j.width], row)
 		}
-		keys, values := row[width:width+s.KVHeads*d], row[width+s.KVHeads*d:]
+		keys := row[j.width : j.width+s.KVHeads*d]
 		c.rotate(j.b.k, keys, position)
 		for head := range s.KVHeads {
-			c.put(j.b.k, j.layer, head, position, keys[head*d:(head+1)*d], values[head*d:(head+1)*d], scratch.half)
+			c.putKey(j.b.k, j.layer, head, position, keys[head*d:(head+1)*d], scratch.half)
+		}
+	}
+	values := func(r, head int) []float32 { return j.from[r*j.ld+j.width+(s.KVHeads+head)*d:][:d] }
+	for r := max(from, 0); r < to; r++ {
+		position := first + r
+		paired := c.element == elementBF16 && position%2 == 0 && r+1 < to
+		for head := range s.KVHeads {
+			if paired {
+				c.putValues(j.b.k, j.layer, head, position, values(r, head), values(r+1, head), scratch.half)
+			} else {
+				c.putValue(j.b.k, j.layer, head, position, values(r, head), scratch.half)
+			}
+		}
+		if paired {
+			r++
 		}
 	}
 }

@@ -79,7 +79,7 @@ func (p *pool) do(j job, tasks, cost int) {
 	p.state.And(^uint32(open))
 	for p.state.Load() != 0 {
 		if kernels.SpinUntilEqual(&p.state, 0) {
-			break
+			continue
 		}
 		p.caller.parked.Store(true)
 		if p.state.Load() == 0 && p.caller.parked.CompareAndSwap(true, false) {
@@ -125,7 +125,7 @@ func (p *pool) run(id int) {
 	for {
 		for p.epoch.Load() == seen {
 			if kernels.SpinWhileEqual(&p.epoch, seen) {
-				break
+				continue
 			}
 			w.parked.Store(true)
 			if p.epoch.Load() != seen && w.parked.CompareAndSwap(true, false) {

@@ -99,6 +99,9 @@ func quantize16AVX512(high, low *int8, x *float32, n int, inverse float32) (sumH
 func toBF16AVX512(dst *uint16, x *float32, n int)
 
 //go:noescape
+func pairsAVX512(dst *uint32, low, high *uint16, n int)
+
+//go:noescape
 func scaleAVX512(x *float32, n int, factor float32)
 
 //go:noescape
@@ -109,6 +112,9 @@ func softmaxAVX512(dst, x *float32, panels, stride int, scale float32) float32
 
 //go:noescape
 func softmaxBF16AVX512(dst *uint16, x *float32, panels, stride int, scale float32) float32
+
+//go:noescape
+func softmaxToBF16AVX512(dst *uint16, x *float32, panels, stride int, scale float32) float32
 
 //go:noescape
 func siluAVX512(x *float32, n int)
@@ -134,6 +140,16 @@ func dequantize16AVX512(tile *float32, rows int, sum *int32, scale, column, bias
 //go:noescape
 func storeAVX512(dst *float32, ld int, tile *float32, rows, cols int, add bool)
 
+// bf16 replaces what AVX512_BF16 does better.
+func (s *Set) bf16() {
+	s.BF16, s.FastBF16 = tileBF16AVX512, true
+	s.SoftmaxBF16 = func(dst []uint16, x []float32, stride int, scale float32) float32 {
+		panels := len(dst) / Panel
+		_ = x[:(panels-1)*stride+Panel]
+		return softmaxToBF16AVX512(&dst[0], &x[0], panels, 4*stride, scale)
+	}
+}
+
 // avx512 replaces what AVX-512F, BW and VL do better.
 func (s *Set) avx512() {
 	s.F32 = tileF32AVX512
@@ -155,6 +171,10 @@ func (s *Set) avx512() {
 	s.ToBF16 = func(dst []uint16, x []float32) {
 		_ = dst[:len(x)]
 		toBF16AVX512(unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+	}
+	s.Pairs = func(dst []uint32, low, high []uint16) {
+		_, _ = low[:len(dst)], high[:len(dst)]
+		pairsAVX512(unsafe.SliceData(dst), unsafe.SliceData(low), unsafe.SliceData(high), len(dst))
 	}
 	s.Scale = func(x []float32, factor float32) { scaleAVX512(unsafe.SliceData(x), len(x), factor) }
 	s.Rotate = func(x, cos, sin []float32) {

@@ -145,6 +145,93 @@ loop:
 	VZEROUPPER
 	RET
 
+// TOBF16 is VCVTNEPS2BF16 Y3, Z3 of AVX512_BF16, which Go's assembler does not know:
+// EVEX.512.F3.0F38.W0 72 /r.
+#define TOBF16 BYTE $0x62; BYTE $0xf2; BYTE $0x7e; BYTE $0x48; BYTE $0x72; BYTE $0xdb
+
+// func softmaxToBF16AVX512(dst *uint16, x *float32, panels, stride int, scale float32) float32
+// As softmaxBF16AVX512, for processors with AVX512_BF16: half the work, as the
+// result keeps 8 bits. The sum is of the numbers before they are rounded.
+TEXT ·softmaxToBF16AVX512(SB), NOSPLIT, $0-44
+	MOVQ         dst+0(FP), R8
+	MOVQ         x+8(FP), SI
+	MOVQ         panels+16(FP), CX
+	MOVQ         stride+24(FP), R9
+	MOVQ         SI, DI
+	MOVQ         CX, DX
+	VMOVUPS      (SI), Z0
+highest:
+	VMAXPS       (DI), Z0, Z0
+	VMAXPS       64(DI), Z0, Z0
+	ADDQ         R9, DI
+	DECQ         DX
+	JNZ          highest
+	VEXTRACTF64X4 $1, Z0, Y1
+	VMAXPS       Y1, Y0, Y0
+	VEXTRACTF128 $1, Y0, X1
+	VMAXPS       X1, X0, X0
+	VPERMILPD    $1, X0, X1
+	VMAXPS       X1, X0, X0
+	VPSRLQ       $32, X0, X1
+	VMAXPS       X1, X0, X0
+	VBROADCASTSS X0, Z6
+	VBROADCASTSS scale+32(FP), Z5
+	VBROADCASTSS ·expTable+0(SB), Z7
+	VMULPS       Z7, Z5, Z5     // scale log2 e
+	VMULPS       Z5, Z6, Z6
+	VPXORQ       Z0, Z0, Z0
+	VSUBPS       Z6, Z0, Z6     // -highest scale log2 e
+	VBROADCASTSS ·expTable+36(SB), Z8
+	VBROADCASTSS ·expTable+84(SB), Z9
+	VBROADCASTSS ·expTable+88(SB), Z10
+	VBROADCASTSS ·expTable+92(SB), Z11
+	VBROADCASTSS ·expTable+96(SB), Z12
+	VBROADCASTSS ·expTable+100(SB), Z13
+loop:
+	VMOVUPS      (SI), Z1
+	VFMADD213PS  Z6, Z5, Z1     // (x - highest) scale log2 e
+	VMAXPS       Z1, Z13, Z1
+	VRNDSCALEPS  $8, Z1, Z2
+	VSUBPS       Z2, Z1, Z1
+	VMOVAPS      Z9, Z3
+	VFMADD213PS  Z10, Z1, Z3
+	VFMADD213PS  Z11, Z1, Z3
+	VFMADD213PS  Z12, Z1, Z3
+	VFMADD213PS  Z8, Z1, Z3
+	VSCALEFPS    Z2, Z3, Z3
+	VADDPS       Z3, Z0, Z0
+	TOBF16
+	VMOVDQU      Y3, (R8)
+	VMOVUPS      64(SI), Z1
+	VFMADD213PS  Z6, Z5, Z1     // (x - highest) scale log2 e
+	VMAXPS       Z1, Z13, Z1
+	VRNDSCALEPS  $8, Z1, Z2
+	VSUBPS       Z2, Z1, Z1
+	VMOVAPS      Z9, Z3
+	VFMADD213PS  Z10, Z1, Z3
+	VFMADD213PS  Z11, Z1, Z3
+	VFMADD213PS  Z12, Z1, Z3
+	VFMADD213PS  Z8, Z1, Z3
+	VSCALEFPS    Z2, Z3, Z3
+	VADDPS       Z3, Z0, Z0
+	TOBF16
+	VMOVDQU      Y3, 32(R8)
+	ADDQ         R9, SI
+	ADDQ         $64, R8
+	DECQ         CX
+	JNZ          loop
+	VEXTRACTF64X4 $1, Z0, Y1
+	VADDPS       Y1, Y0, Y0
+	VEXTRACTF128 $1, Y0, X1
+	VADDPS       X1, X0, X0
+	VPERMILPD    $1, X0, X1
+	VADDPS       X1, X0, X0
+	VPSRLQ       $32, X0, X1
+	VADDPS       X1, X0, X0
+	VMOVSS       X0, ret+40(FP)
+	VZEROUPPER
+	RET
+
 // func siluAVX512(x *float32, n int)
 TEXT ·siluAVX512(SB), NOSPLIT, $0-16
 	MOVQ x+0(FP), SI

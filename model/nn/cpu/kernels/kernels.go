@@ -78,12 +78,14 @@ type Set struct {
 	Quantize16 func(high, low []int8, x []float32, inverse float32) (sumHigh, sumLow int32)
 	// ToBF16 rounds to nearest even.
 	ToBF16 func(dst []uint16, x []float32)
+	// Pairs is dst = low | high << 16.
+	Pairs func(dst []uint32, low, high []uint16)
 
 	// Softmax is dst = exp(scale * (x - max x)) over one row of a run of tiles: 32 numbers of x, the
 	// next 32 stride further, and so on as long as dst. It returns Σ dst. -Inf gives 0; at
 	// least one number is another.
 	Softmax func(dst, x []float32, stride int, scale float32) float32
-	// SoftmaxBF16 is Softmax rounded to bf16; the sum is of the rounded numbers.
+	// SoftmaxBF16 is Softmax rounded to bf16; the sum may be of the rounded numbers or not.
 	SoftmaxBF16 func(dst []uint16, x []float32, stride int, scale float32) float32
 	// GELU, GELUTanh and SiLU are the activations, in place.
 	GELU, GELUTanh, SiLU func(x []float32)

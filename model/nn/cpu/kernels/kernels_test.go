@@ -153,6 +153,12 @@ func TestRows(t *testing.T) {
 			if fmt.Sprint(half) != fmt.Sprint(half2) {
 				t.Fatalf("bf16 of %d differs", n)
 			}
+			words, words2 := make([]uint32, n), make([]uint32, n)
+			s.Pairs(words, half, half2)
+			p.Pairs(words2, half, half2)
+			if fmt.Sprint(words) != fmt.Sprint(words2) {
+				t.Fatalf("pairs of %d differ", n)
+			}
 			copy(got, x)
 			copy(want, x)
 			s.Scale(got, 0.37)
@@ -206,7 +212,7 @@ func TestActivations(t *testing.T) {
 				rounded[i] = math.Float32frombits(uint32(v) << 16)
 			}
 			near(t, "softmax bf16", rounded, want, 0.004)
-			near(t, "softmax bf16 sum", []float32{total}, []float32{sum(rounded)}, 1e-6)
+			near(t, "softmax bf16 sum", []float32{total}, []float32{sum(rounded)}, 0.004)
 		}
 	})
 }

@@ -11,7 +11,7 @@ func Portable() *Set {
 		Name: "go", Features: "portable Go",
 		F32: tileF32, BF16: tileBF16, I8: tileI8,
 		Sum: sum, SumSquares: sumSquares, Normalize: normalize,
-		AbsMax: absMax, Quantize8: quantize8, Quantize16: quantize16, ToBF16: toBF16,
+		AbsMax: absMax, Quantize8: quantize8, Quantize16: quantize16, ToBF16: toBF16, Pairs: pairs,
 		Softmax: softmax, SoftmaxBF16: softmaxBF16,
 		GELU: gelu, GELUTanh: geluTanh, SiLU: silu, GatedTile: gatedTile,
 		AddBias: addBias, Dequantize8: dequantize8, Dequantize16: dequantize16,
@@ -149,6 +149,12 @@ func bf16(v float32) uint16 {
 func toBF16(dst []uint16, x []float32) {
 	for i, v := range x {
 		dst[i] = bf16(v)
+	}
+}
+
+func pairs(dst []uint32, low, high []uint16) {
+	for i := range dst {
+		dst[i] = uint32(low[i]) | uint32(high[i])<<16
 	}
 }
 

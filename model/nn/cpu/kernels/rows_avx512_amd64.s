@@ -263,6 +263,34 @@ tail:
 	VZEROUPPER
 	RET
 
+// func pairsAVX512(dst *uint32, low, high *uint16, n int)
+TEXT ·pairsAVX512(SB), NOSPLIT, $0-32
+	MOVQ  dst+0(FP), DI
+	MOVQ  low+8(FP), SI
+	MOVQ  high+16(FP), R8
+	MOVQ  n+24(FP), CX
+	TAIL
+	JCXZQ tail
+loop:
+	VPMOVZXWD (SI), Z0
+	VPMOVZXWD (R8), Z1
+	VPSLLD    $16, Z1, Z1
+	VPORD     Z1, Z0, Z0
+	VMOVDQU32 Z0, (DI)
+	ADDQ      $32, SI
+	ADDQ      $32, R8
+	ADDQ      $64, DI
+	DECQ      CX
+	JNZ       loop
+tail:
+	VPMOVZXWD.Z (SI), K1, Z0
+	VPMOVZXWD.Z (R8), K1, Z1
+	VPSLLD    $16, Z1, Z1
+	VPORD     Z1, Z0, Z0
+	VMOVDQU32 Z0, K1, (DI)
+	VZEROUPPER
+	RET
+
 // func scaleAVX512(x *float32, n int, factor float32)
 TEXT ·scaleAVX512(SB), NOSPLIT, $0-20
 	MOVQ         x+0(FP), SI

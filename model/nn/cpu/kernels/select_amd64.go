@@ -17,7 +17,7 @@ func Available() []*Set {
 			s.Features += ", VNNI"
 		}
 		if x.HasAVX512BF16 {
-			s.BF16, s.FastBF16 = tileBF16AVX512, true
+			s.bf16()
 			s.Features += ", BF16"
 		}
 		return s

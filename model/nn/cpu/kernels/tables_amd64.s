@@ -24,4 +24,10 @@ DATA ·expTable+68(SB)/4, $0.7107068705          // a3 / 2
 DATA ·expTable+72(SB)/4, $-0.142248368          // a2 / 2
 DATA ·expTable+76(SB)/4, $0.127414796           // a1 / 2
 DATA ·expTable+80(SB)/4, $-0.5
-GLOBL ·expTable(SB), RODATA|NOPTR, $84
+// 2^f for |f| <= 1/2, interpolated at Chebyshev's nodes: relative error 3.5e-6, a thousandth of a bf16's.
+DATA ·expTable+84(SB)/4, $0.009666368515387469
+DATA ·expTable+88(SB)/4, $0.055921975842256264
+DATA ·expTable+92(SB)/4, $0.24022349038020335
+DATA ·expTable+96(SB)/4, $0.693121045203427
+DATA ·expTable+100(SB)/4, $-160.0 // 2^-160 is 0
+GLOBL ·expTable(SB), RODATA|NOPTR, $104
