@@ -3,6 +3,7 @@ package llavavla
 import (
 	"context"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"cobot_vla/model/checkpoint"
@@ -85,4 +86,66 @@ func TestGoldenLong(t *testing.T) {
 	}
 	const tokenizerLength = 600
 	testGolden(t, openCPU(t, cpu.Config{Precision: cpu.F32}), "testdata/long", "lmms", tokenizerLength)
+}
+
+// TestGoldenPenalty holds both backends' penalty to transformers' RepetitionPenaltyLogitsProcessor.
+func TestGoldenPenalty(t *testing.T) {
+	f, err := checkpoint.OpenFile("testdata/long/golden.safetensors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	floats := func(name string) []float32 {
+		tensor, err := f.Tensor(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := tensor.F32()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	g := &goldenRun{golden: f}
+	said, err := g.ids("penalty_unit.ids")
+	if err != nil {
+		t.Fatal(err)
+	}
+	scores, want := floats("penalty_unit.scores"), floats("penalty_unit.result")
+	changed := 0
+	for id := range scores {
+		got := scores[id]
+		if slices.Contains(said, int32(id)) {
+			got = nn.Penalise(got, 1.1)
+			changed++
+		}
+		if diff := got - want[id]; diff > 1e-6 || diff < -1e-6 {
+			t.Errorf("score of %d is %v, expected %v", id, got, want[id])
+		}
+	}
+	if changed == 0 {
+		t.Error("nothing was penalised")
+	}
+	// What each backend picks, id by id: the best of the penalised scores among a growing set.
+	for name, b := range map[string]nn.Backend{"ref": ref.New(), "cpu": openCPU(t, cpu.Config{Precision: cpu.F32})} {
+		history, picked := b.Tokens(len(said)), b.Tokens(1)
+		b.Put(history, said)
+		for n := 1; n <= len(want); n += 37 {
+			set, err := nn.NewSet(nn.IDRange{From: 0, To: int32(n)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			row := b.Buf(1, n)
+			b.Write(row, scores[:n])
+			b.Put(picked, nil)
+			b.Pick(picked, history, row, set, 1.1)
+			got, err := b.ReadTokens(nil, picked)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if best := slices.Index(want[:n], slices.Max(want[:n])); int(got[0]) != best {
+				t.Errorf("%s picks %d of %d, expected %d", name, got[0], n, best)
+			}
+		}
+	}
 }

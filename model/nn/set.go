@@ -64,8 +64,11 @@ func (s *Set) Size() int { return s.size }
 // Max is the highest id of the set.
 func (s *Set) Max() int32 { return s.ranges[len(s.ranges)-1].To - 1 }
 
-// At is the id of column c of the scores.
+// At is the id of column c of the scores; -1 when there is no such column.
 func (s *Set) At(c int) int32 {
+	if c < 0 {
+		return -1
+	}
 	for _, r := range s.ranges {
 		n := int(r.To - r.From)
 		if c < n {

@@ -3,6 +3,7 @@ package cpu
 import (
 	"fmt"
 	"math"
+	"sync/atomic"
 	"unsafe"
 
 	"cobot_vla/model/nn"
@@ -123,8 +124,11 @@ func (b *Backend) Weight(spec nn.WeightSpec) nn.Weight {
 		w.bias[p*panel+lane] = v
 	}
 	b.loadJob = loadJob{b: b, w: w, parts: spec.Parts}
+	defer func() { b.loadJob.parts = nil }()
 	b.pool.do(&b.loadJob, w.panels, 100_000)
-	b.loadJob = loadJob{}
+	if r := b.loadJob.bad.Load(); r != 0 {
+		b.fail(fmt.Errorf("weight %s: row %d of [%d, %d] holds infinity or what is no number: the checkpoint is damaged, or its training diverged", w.name, r-1, w.out, w.in))
+	}
 	return w
 }
 
@@ -149,23 +153,28 @@ type loadJob struct {
 	b     *Backend
 	w     *weight
 	parts []nn.Matrix
+	bad   atomic.Int64 // one more than a row that can't be multiplied by
 }
 
 func (j *loadJob) task(worker, p int) {
 	w, s := j.w, &j.b.scratch[worker]
 	s.row = grow(s.row, w.in)
 	for lane := range panel {
-		r, ok := w.source(p, lane)
+		place, ok := w.source(p, lane)
 		if !ok {
 			w.packRow(p, lane, nil, j.b.k)
 			continue
 		}
+		r := place
 		for _, part := range j.parts {
 			if r < part.Out {
 				part.Read(s.row[:w.in], r)
 				break
 			}
 			r -= part.Out
+		}
+		if square := j.b.k.SumSquares(s.row[:w.in], 0); !(square <= math.MaxFloat32) {
+			j.bad.Store(int64(place) + 1)
 		}
 		w.packRow(p, lane, s.row[:w.in], j.b.k)
 	}
@@ -205,7 +214,7 @@ func (w *weight) packRow(p, lane int, row []float32, k *kernels.Set) {
 		const zero = 0x80808080 // four zeros, 128 added
 		scale := k.AbsMax(row) / 127
 		w.scale[p*panel+lane] = scale
-		if scale == 0 || scale != scale {
+		if !(scale > 0) {
 			row = row[:0]
 		}
 		quantised := as[int8](unsafeBytes(row))
