@@ -71,6 +71,12 @@ func armFault(f pipersim.Fault, cause string, recovers bool, hardware string) fa
 	}
 }
 
+// bound is the case with another time to stop in.
+func (f faultCase) bound(d time.Duration) faultCase {
+	f.within = d
+	return f
+}
+
 // leadSide is the arm that works: the one that moved farther from where it rested.
 func leadSide(g *graph) string {
 	best, side := -1.0, "left"

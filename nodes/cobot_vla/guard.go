@@ -36,11 +36,13 @@ func watchCommands(g *graph) *guard {
 			if !ok {
 				return
 			}
-			const resolution = 0.002 * math.Pi / 180 // of the wire, twice
+			// An arm follows what it is told to 0.05° (measured on real arms): the pose that
+			// is held may be that much farther out than the one measured.
+			const follows = 0.05 * math.Pi / 180
 			for k := range q {
 				j := i + k
 				beyond := math.Max(a.Joints[j].Lower-q[k], q[k]-a.Joints[j].Upper)
-				if beyond > resolution && (!known[j] || beyond > math.Max(worst[j], 0)+resolution) {
+				if beyond > follows && (!known[j] || beyond > math.Max(worst[j], 0)+follows) {
 					w.outward++
 					if w.first == "" {
 						w.first = fmt.Sprintf("arm %s: joint%d command %.4f rad, measured %.4f rad, limits %.4f..%.4f rad",

@@ -161,7 +161,8 @@ func allFaults() []faultCase {
 		armFault(pipersim.Fault{Kind: pipersim.OverTemperature, Joint: 3}, "°c", true, ""),
 		armFault(pipersim.Fault{Kind: pipersim.EStop}, "emergency", false, drops),
 		armFault(pipersim.Fault{Kind: pipersim.Teach}, "teach", false, ""),
-		armFault(pipersim.Fault{Kind: pipersim.Frozen}, "arm", true, ""),
+		// Frozen feedback shows once the set point has left it; until then nothing tells it from an arm that stands.
+		armFault(pipersim.Fault{Kind: pipersim.Frozen}, "arm", true, "").bound(armStop + 300*time.Millisecond),
 		armFault(pipersim.Fault{Kind: pipersim.Stopped}, "arm", true, ""),
 		armFault(pipersim.Fault{Kind: pipersim.EncoderOffset, Joint: 4}, "joint5", false, ""),
 		armFault(pipersim.Fault{Kind: pipersim.LeaderTraffic}, "arm", true, "a leader on the bus moves the arm itself: unplug it"),
