@@ -22,6 +22,7 @@ type modelCmd struct {
 	Info     modelInfoCmd     `cmd:"" help:"What a checkpoint is, and what robot it needs."`
 	Manifest modelManifestCmd `cmd:"" help:"Bind a checkpoint to a robot: write its manifest.yaml."`
 	Parity   modelParityCmd   `cmd:"" help:"Compare with reference outputs of the original implementation."`
+	Accuracy modelAccuracyCmd `cmd:"" help:"What lower precisions cost: equal tokens, and errors in the robot's units."`
 	Synth    modelSynthCmd    `cmd:"" help:"Write a checkpoint of random weights in the shapes of a real one."`
 	Convert  modelConvertCmd  `cmd:"" help:"Write the weights as the processor's kernels read them, to be ready sooner."`
 	Run      modelRunCmd      `cmd:"" help:"One decision about images, a state and an instruction, as JSON."`

@@ -93,17 +93,37 @@ func (c *modelRunCmd) observe(m checkpoint.Manifest) (obs model.Observation, err
 	if len(c.Image) != len(m.Cameras) {
 		return obs, fmt.Errorf("%d images, but the policy sees %s: give --image for each, in that order", len(c.Image), strings.Join(m.Cameras, ", "))
 	}
-	frames := make([]vision.Image, len(c.Image))
-	sizes := make([]vision.Size, len(c.Image))
-	for i, file := range c.Image {
+	frames, err := readImages(c.Image)
+	if err != nil {
+		return obs, err
+	}
+	if obs, err = compose(m, frames); err != nil {
+		return obs, err
+	}
+	obs.Instruction, obs.Mobile = c.Instruction, c.Mobile
+	obs.State, err = parseState(c.State, m.Proprioception)
+	return obs, err
+}
+
+func readImages(files []string) ([]vision.Image, error) {
+	frames := make([]vision.Image, len(files))
+	for i, file := range files {
 		data, err := os.ReadFile(file)
 		if err == nil {
 			err = vision.Decompress(&frames[i], data)
 		}
 		if err != nil {
-			return obs, fmt.Errorf("%s: %w", file, err)
+			return nil, fmt.Errorf("%s: %w", file, err)
 		}
-		sizes[i] = frames[i].Size
+	}
+	return frames, nil
+}
+
+// compose puts frames of the manifest's cameras into its picture, as camera_fusion does.
+func compose(m checkpoint.Manifest, frames []vision.Image) (obs model.Observation, err error) {
+	sizes := make([]vision.Size, len(frames))
+	for i, f := range frames {
+		sizes[i] = f.Size
 	}
 	composer, err := vision.NewComposerOn(vision.Size{Width: m.ImageWidth, Height: m.ImageHeight}, m.Layout, m.Cameras, sizes)
 	if err != nil {
@@ -115,12 +135,11 @@ func (c *modelRunCmd) observe(m checkpoint.Manifest) (obs model.Observation, err
 			return obs, err
 		}
 	}
-	obs = model.Observation{Instruction: c.Instruction, Mobile: c.Mobile, Image: canvas.Pix, Width: canvas.Width, Height: canvas.Height}
+	obs = model.Observation{Image: canvas.Pix, Width: canvas.Width, Height: canvas.Height}
 	for _, v := range composer.Views() {
 		obs.Views = append(obs.Views, model.View{Name: v.Name, X: v.X, Y: v.Y, Width: v.Width, Height: v.Height})
 	}
-	obs.State, err = parseState(c.State, m.Proprioception)
-	return obs, err
+	return obs, nil
 }
 
 // parseState reads numbers in the order of names, or name=number of every name in any order.

@@ -499,6 +499,27 @@ func TestModelRun(t *testing.T) {
 	refused(t, "manifest", "model", "run", "--checkpoint", filepath.Join(golden, "tiny", "hf"), "--instruction", "x", "--state", "1", "--image", images[1])
 }
 
+func TestModelAccuracy(t *testing.T) {
+	args := []string{"model", "accuracy", "--checkpoint", randomCheckpoint(t), "--observations", "3"}
+	out := mustCommand(t, args...)
+	for _, want := range []string{"bf16", "w8a16", "int8", "the gate", "left_gripper", "rad or m"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("nothing of %q:\n%s", want, out)
+		}
+	}
+	var r llavavla.Accuracy
+	line := mustCommand(t, append(append(args, "--json", "--precision", "bf16", "--mobile"), pictures(t)...)...)
+	if err := json.Unmarshal([]byte(line), &r); err != nil {
+		t.Fatal(err)
+	}
+	if r.Precision != "bf16" || r.Observations != 3 || r.Tokens < 3 || r.Equal <= 0 {
+		t.Errorf("%s", line)
+	}
+	refused(t, "one of each", append(args, pictures(t)[:4]...)...)
+	refused(t, "--observations", "model", "accuracy", "--checkpoint", args[3], "--observations", "0")
+	refused(t, "manifest", "model", "accuracy", "--checkpoint", filepath.Join(golden, "tiny", "hf"))
+}
+
 // TestModelConvert: converted weights say the same, beside the checkpoint and in a folder of their own.
 func TestModelConvert(t *testing.T) {
 	dir := randomCheckpoint(t)
