@@ -12,7 +12,6 @@ import (
 	"cobot_vla/calibration"
 	"cobot_vla/launch"
 	"cobot_vla/nodes/rcl"
-	"cobot_vla/nodes/rcl/intra"
 )
 
 // launchCmd runs a launch file.
@@ -22,6 +21,7 @@ type launchCmd struct {
 	ShowArgs  bool     `help:"List the file's arguments and stop." short:"s"`
 	Print     bool     `help:"Print what would be started and stop." short:"p"`
 	Processes bool     `help:"Run each node in a process of its own. Needs a transport between processes."`
+	Transport string   `help:"What carries the messages of the nodes in this process: intra is this process alone." default:"intra"`
 }
 
 // launchConfig finds launch and parameter files: installed ones first, then those compiled in.
@@ -66,6 +66,17 @@ func (c *launchCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	if c.Processes && betweenProcesses == "" {
+		return fmt.Errorf("--processes needs a transport between processes: build with -tags ros2 (in a sourced ROS 2) or -tags dds (Debian's cyclonedds-dev)")
+	}
+	if c.Processes && declares(f, "socket_dir") && args["socket_dir"] == "" { // the simulator's CAN buses as sockets
+		dir, err := os.MkdirTemp("", "cobot_vla_can_")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		args["socket_dir"], args["bus"] = dir, "unix:"+dir+"/"
+	}
 	plan, err := f.Plan(args)
 	if err != nil {
 		return err
@@ -77,14 +88,28 @@ func (c *launchCmd) Run(a *app) error {
 	if c.Processes {
 		return c.processes(a, plan)
 	}
-	return runPlan(a, plan)
+	transport, err := a.graph.open(c.Transport, &a.log)
+	if err != nil {
+		return err
+	}
+	return runPlan(a, plan, transport)
+}
+
+// declares says whether a launch file has an argument.
+func declares(f *launch.File, name string) bool {
+	for _, a := range f.Arguments() {
+		if a.Name == name {
+			return true
+		}
+	}
+	return false
 }
 
 // own says whether a node of a plan is one of ours.
 func own(n *launch.Node) bool { return n.Package == "cobot_vla" }
 
 // runPlan runs our nodes in this process and the others beside it.
-func runPlan(a *app, plan *launch.Plan) error {
+func runPlan(a *app, plan *launch.Plan, transport rcl.Transport) error {
 	simulated := false
 	for _, x := range plan.Actions {
 		if n, ok := x.(*launch.Node); ok && own(n) && n.Executable == "sim" {
@@ -97,7 +122,7 @@ func runPlan(a *app, plan *launch.Plan) error {
 		step.Factor = 1 // people watch it
 		exec = step
 	}
-	g := newGraph(a, intra.New(), exec, simulated)
+	g := newGraph(a, transport, exec, simulated)
 	others := &launch.Plan{File: plan.File, Warnings: plan.Warnings}
 	var err error
 	for _, x := range plan.Actions {
@@ -129,9 +154,6 @@ func runPlan(a *app, plan *launch.Plan) error {
 
 // processes runs every node in a process of its own.
 func (c *launchCmd) processes(a *app, plan *launch.Plan) error {
-	if !betweenProcesses {
-		return fmt.Errorf("--processes needs a transport between processes: build with -tags ros2 (in a sourced ROS 2) or -tags dds")
-	}
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -140,7 +162,7 @@ func (c *launchCmd) processes(a *app, plan *launch.Plan) error {
 		Screen: a.stdout,
 		Command: func(n *launch.Node) ([]string, error) {
 			if own(n) {
-				return []string{self, "node", n.Executable}, nil
+				return append(append([]string{self}, a.graph.argv()...), "node", n.Executable), nil
 			}
 			return nil, nil
 		},

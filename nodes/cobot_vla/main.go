@@ -21,6 +21,7 @@ import (
 
 // cli is the command line.
 type cli struct {
+	graphFlags
 	LogLevel string `help:"Least severe log lines to show." enum:"trace,debug,info,warn,error" default:"info"`
 
 	Launch launchCmd `cmd:"" help:"Run a launch file, as ros2 launch does."`
@@ -38,6 +39,7 @@ type app struct {
 	log    zerolog.Logger
 	stdout io.Writer
 	stderr io.Writer
+	graph  graphFlags
 }
 
 func main() {
@@ -88,5 +90,5 @@ func run(ctx context.Context, argv []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	log := zerolog.New(zerolog.ConsoleWriter{Out: stderr, TimeFormat: "15:04:05.000"}).Level(level).With().Timestamp().Logger()
-	return parsed.Run(&app{ctx: ctx, log: log, stdout: stdout, stderr: stderr})
+	return parsed.Run(&app{ctx: ctx, log: log, stdout: stdout, stderr: stderr, graph: c.graphFlags})
 }

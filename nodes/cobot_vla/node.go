@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"cobot_vla/nodes/rcl"
-	"cobot_vla/nodes/rcl/intra"
 )
 
 // nodeCmd runs one node.
@@ -29,23 +28,47 @@ func (c *nodeCmd) Run(a *app) error {
 	if len(rest) > 0 {
 		return fmt.Errorf("node %s takes no arguments besides --ros-args, not %q", exec, rest)
 	}
-	if !betweenProcesses {
+	name := betweenProcesses
+	if name == "" {
+		name = "intra"
 		a.log.Warn().Msg("this build has no transport between processes: the node will hear nobody; build with -tags ros2 or -tags dds")
 	}
-	simulated := exec == "sim"
-	var executor rcl.Executor = rcl.NewRealTime()
-	if simulated {
-		step := rcl.NewLockstep(time.Time{})
-		step.Factor = 1
-		executor = step
+	transport, err := a.graph.open(name, &a.log)
+	if err != nil {
+		return err
 	}
-	g := newGraph(a, intra.New(), executor, simulated)
+	executor, clock := executorFor(exec, args)
+	g := newGraph(a, transport, executor, exec == "sim")
 	if err := g.add(exec, exec, args); err != nil {
 		return errors.Join(err, g.close())
+	}
+	if clock != nil {
+		for _, n := range g.ctx.Nodes() {
+			if err := clock.Follow(n); err != nil {
+				return errors.Join(err, g.close())
+			}
+		}
 	}
 	err = g.ctx.Run(a.ctx)
 	if errors.Is(err, context.Canceled) {
 		err = nil
 	}
 	return errors.Join(err, g.close())
+}
+
+// executorFor is the clock of a node's process: the simulator makes the time, at
+// the wall's pace; beside it (use_sim_time) others follow /clock; else it is the machine's.
+func executorFor(exec string, args rcl.Args) (rcl.Executor, *rcl.RealTime) {
+	if exec == "sim" {
+		step := rcl.NewLockstep(time.Time{})
+		step.Factor = 1
+		return step, nil
+	}
+	for _, p := range args.Params {
+		if p.Name == "use_sim_time" && p.Value.Bool {
+			clock := rcl.NewClockTopic()
+			return clock, clock
+		}
+	}
+	return rcl.NewRealTime(), nil
 }

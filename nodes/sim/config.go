@@ -10,6 +10,9 @@ type Config struct {
 	Task string `param:"task" desc:"task to set up and to judge"`
 	// Seed of the initial state.
 	Seed int `param:"seed" min:"0" desc:"seed of the initial state"`
+	// SocketDir serves the CAN buses as Unix sockets of this folder, for drivers in
+	// other processes; "" keeps them in this one.
+	SocketDir string `param:"socket_dir" desc:"folder for the CAN buses' sockets; empty: buses of this process alone"`
 	// Step of the simulation [ms]; CAN frames have its resolution.
 	StepMS int `param:"step_ms" unit:"ms" min:"1" max:"4" desc:"step of the simulation"`
 	// BaseRange, YawRange, ObjectRange spread the initial state: ± [m], [rad], [m].

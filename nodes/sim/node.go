@@ -1,9 +1,11 @@
 package sim
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -70,6 +72,9 @@ func New(n *rcl.Node, cfg Config, network *can.Network) (*Node, error) {
 	if err := s.connect(network); err != nil {
 		return nil, err
 	}
+	if err := s.serve(network); err != nil {
+		return nil, err
+	}
 	return s, s.advertise()
 }
 
@@ -101,6 +106,29 @@ func (s *Node) connect(network *can.Network) error {
 		return fmt.Errorf("sim: base: %w", err)
 	}
 	s.n.Keep(s.base)
+	return nil
+}
+
+// serve offers the buses to drivers in other processes.
+func (s *Node) serve(network *can.Network) error {
+	if s.cfg.SocketDir == "" {
+		return nil
+	}
+	buses := []string{s.robot.Base.Bus}
+	for _, a := range s.robot.Arms {
+		buses = append(buses, a.Bus)
+	}
+	for _, bus := range buses {
+		server, err := can.ListenUnix(filepath.Join(s.cfg.SocketDir, bus), network, bus)
+		if err != nil {
+			return fmt.Errorf("sim: %w", err)
+		}
+		s.n.Go(func(ctx context.Context) {
+			if err := server.Serve(ctx); err != nil {
+				s.n.Log().Error().Err(err).Str("bus", bus).Msg("drivers in other processes lose this bus")
+			}
+		})
+	}
 	return nil
 }
 
