@@ -2,15 +2,18 @@ package llavavla
 
 import (
 	"context"
+	"time"
 
 	"cobot_vla/model/nn"
 )
 
-// Chooser decides how many tokens the next pass looks at together, 1 to left.
-// matched is how many guesses of the last pass were right, of how many.
+// Chooser decides how many places a pass looks at.
 type Chooser interface {
+	// Choose says how many, 1 to left. The pass begins when it returns.
 	Choose(left int) int
-	Observe(matched, of int)
+	// Observe is called when the pass over that many rows has ended, with how many
+	// guesses were right, of how many that could be compared.
+	Observe(rows, matched, of int)
 }
 
 // Parallel finds the same answer as Greedy with fewer passes (Jacobi iteration,
@@ -58,9 +61,18 @@ func (m *Model) Parallel(ctx context.Context, dst []int32, hidden nn.Buf, d Deco
 		for certain < rows && m.guesses[n+certain-1] == m.said[certain-1] {
 			certain++
 		}
-		if rows > 1 {
-			c.Observe(certain-1, rows-1)
+		switch {
+		case rows > 1:
+			c.Observe(rows, certain-1, rows-1)
 			m.language.Seek(m.language.Len() - rows + certain)
+		case n > 0 && n < len(m.guesses): // what a window would have learnt
+			right := 0
+			if m.guesses[n] == m.said[0] {
+				right = 1
+			}
+			c.Observe(rows, right, 1)
+		case n > 0:
+			c.Observe(rows, 0, 0)
 		}
 		for len(m.guesses) < n+rows {
 			m.guesses = append(m.guesses, 0)
@@ -71,13 +83,6 @@ func (m *Model) Parallel(ctx context.Context, dst []int32, hidden nn.Buf, d Deco
 			if d.Emit != nil {
 				d.Emit(n+i, id)
 			}
-		}
-		if rows == 1 && n < len(guess) { // what a window would have learnt
-			matched := 0
-			if guess[n] == m.said[0] {
-				matched = 1
-			}
-			c.Observe(matched, 1)
 		}
 		m.fed = append(m.fed[:0], dst[start:]...)
 	}
@@ -116,14 +121,33 @@ func (m *Model) read(answer []int32, rows int) nn.Buf {
 
 // Costs chooses windows by what passes cost and how often guesses are right.
 type Costs struct {
-	// Pass is what a pass over so many tokens takes, in any unit, by rows; index 0 is unused.
+	// Pass is what a pass over so many places takes [s], by their number; index 0 is unused.
 	Pass []float64
 	// Right is the share of guesses that are right, as seen lately.
 	Right float64
+	// Now, when set, is a clock by which passes are measured as they run.
+	Now func() time.Time
+
+	// slower is by how much passes take longer than Pass says, over one place and
+	// over several: the prompt is longer than it was when they were measured, or the machine is busy.
+	slower  [2]float64
+	started time.Time
 }
 
-// memory of Right: the weight of the newest guess.
-const memory = 0.05
+const (
+	// memory of Right: the weight of the newest guess.
+	memory = 0.05
+	// pace of slower: the weight of the newest pass.
+	pace = 0.1
+)
+
+// cost of a pass over k places.
+func (c *Costs) cost(k int) float64 {
+	if factor := c.slower[min(k-1, 1)]; factor > 0 {
+		return factor * c.Pass[k]
+	}
+	return c.Pass[k]
+}
 
 // Choose takes the window that gives most certain tokens for its cost: with
 // guesses right with probability p, k places give (1 - p^k) / (1 - p).
@@ -133,19 +157,32 @@ func (c *Costs) Choose(left int) int {
 	for k := 1; k <= left && k < len(c.Pass); k++ {
 		certain += p
 		p *= c.Right
-		if rate := certain / c.Pass[k]; rate > most {
+		if rate := certain / c.cost(k); rate > most {
 			best, most = k, rate
 		}
+	}
+	if c.Now != nil {
+		c.started = c.Now()
 	}
 	return best
 }
 
 // Observe learns from a pass. Guesses behind the first wrong one say nothing.
-func (c *Costs) Observe(matched, of int) {
+func (c *Costs) Observe(rows, matched, of int) {
 	for range matched {
 		c.Right += memory * (1 - c.Right)
 	}
 	if matched < of {
 		c.Right -= memory * c.Right
 	}
+	if c.started.IsZero() || rows >= len(c.Pass) || c.Pass[rows] <= 0 {
+		return
+	}
+	seen := c.Now().Sub(c.started).Seconds() / c.Pass[rows]
+	c.started = time.Time{}
+	factor := &c.slower[min(rows-1, 1)]
+	if *factor == 0 {
+		*factor = seen
+	}
+	*factor += pace * (seen - *factor)
 }

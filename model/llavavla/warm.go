@@ -61,7 +61,7 @@ func first[T layers.EncoderBlock | layers.DecoderBlock](blocks []T) []T {
 func (p *Policy) measure(ctx context.Context) (*Costs, error) {
 	m := p.model
 	window := m.options.Window
-	costs := &Costs{Pass: make([]float64, window+1), Right: 0.5}
+	costs := &Costs{Pass: make([]float64, window+1), Right: 0.5, Now: p.config.Now}
 	last := 0
 	for rows := 1; ; rows = min(2*rows, window) {
 		for range 2 {
