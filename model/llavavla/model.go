@@ -28,7 +28,7 @@ type Options struct {
 	Positions int
 	// Crops that memory is reserved for at once; an image with more of them reserves more. Default 1.
 	Crops int
-	// Window is the most tokens that parallel decoding looks at together. Default 1: one at a time.
+	// Window is the most places that parallel decoding looks at together, nn.RowsAlike at most. Default 1: one at a time.
 	Window int
 }
 
@@ -63,7 +63,8 @@ func Build(b nn.Backend, config checkpoint.Config, src Source, o Options) (*Mode
 	if o.Positions == 0 {
 		o.Positions = config.Language.MaxPositions
 	}
-	o.Crops, o.Window = max(o.Crops, 1), max(o.Window, 1)
+	o.Crops = max(o.Crops, 1)
+	o.Window = min(max(o.Window, 1), nn.RowsAlike) // beyond it, a window's rows need not be those of single tokens
 	l := &loader{b: b, src: src}
 	m := &Model{
 		config: config, options: o, b: b,

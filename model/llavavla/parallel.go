@@ -139,6 +139,8 @@ const (
 	memory = 0.05
 	// pace of slower: the weight of the newest pass.
 	pace = 0.1
+	// forgive is how fast windows that were slow are given another chance, a single token.
+	forgive = 0.01
 )
 
 // cost of a pass over k places.
@@ -185,4 +187,7 @@ func (c *Costs) Observe(rows, matched, of int) {
 		*factor = seen
 	}
 	*factor += pace * (seen - *factor)
+	if rows == 1 && c.slower[1] > *factor { // a busy time passes, but only windows show it
+		c.slower[1] += forgive * (*factor - c.slower[1])
+	}
 }

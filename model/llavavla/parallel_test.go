@@ -217,6 +217,14 @@ func TestCostsChoose(t *testing.T) {
 	if k := mixed.Choose(40); k != 1 {
 		t.Errorf("it looks at %d where passes over several places are slow", k)
 	}
+	for range 1000 {
+		at = at.Add(time.Duration(mixed.Pass[1] * 1e9))
+		mixed.Observe(1, 0, 0)
+		mixed.Choose(1)
+	}
+	if k := mixed.Choose(40); k < 8 {
+		t.Errorf("it still looks at %d long after", k)
+	}
 	if k := mixed.Choose(3); k > 3 {
 		t.Errorf("it looks at %d of 3", k)
 	}

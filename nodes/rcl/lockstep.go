@@ -14,7 +14,8 @@ import (
 // The zero ROS time means "no time" to ROS nodes, so a simulation starts at 1 s.
 type Lockstep struct {
 	// Factor is simulated seconds per wall second at most; 0 runs as fast as it can.
-	// Set it before Run.
+	// Time that a slow machine lost is not made up for: to those who watch from other
+	// processes a burst would look like silence. Set it before Run.
 	Factor float64
 
 	mu     sync.Mutex
@@ -113,7 +114,12 @@ func (l *Lockstep) early(at time.Time) time.Duration {
 	if l.Factor <= 0 {
 		return 0
 	}
-	return time.Duration(float64(at.Sub(l.pace.sim))/l.Factor) - time.Since(l.pace.wall)
+	wait := time.Duration(float64(at.Sub(l.pace.sim))/l.Factor) - time.Since(l.pace.wall)
+	const behind = 5 * time.Millisecond
+	if wait < -behind {
+		l.pace.wall, l.pace.sim = time.Now(), at
+	}
+	return wait
 }
 
 func (l *Lockstep) sleep(ctx context.Context, d time.Duration) error {

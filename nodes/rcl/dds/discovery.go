@@ -7,8 +7,8 @@ import "cobot_vla/msgs"
 // guid identifies a participant, reader or writer.
 type guid [16]byte
 
-// participant is the part of a guid that all entities of a participant share.
-func (g guid) participant() (prefix [12]byte) { return [12]byte(g[:12]) }
+// guidPrefix is the length of the part that a participant and all that it makes share.
+const guidPrefix = 12
 
 // gid is a guid in ros_discovery_info: rmw_dds_common/msg/Gid, char[24] in
 // Humble, the rest zero.

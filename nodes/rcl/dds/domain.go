@@ -25,12 +25,12 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// The largest domain whose ports exist, and the highest participant index that
-// the port mapping has room for (DDSI 2.2, 9.6.1: 7400 + 250 domain + 10 + 2 index).
-const (
-	maxDomain = 232
-	maxIndex  = 119
-)
+// maxDomain is the largest domain whose ports exist.
+const maxDomain = 232
+
+// maxIndex is the highest participant index that a domain has ports for (DDSI
+// 2.2, 9.6.1: 7400 + 250 domain + 10 + 2 index, and the one after it).
+func maxIndex(domain int) int { return min(119, (65535-7400-250*domain-11)/2) }
 
 // domain is a domain that is open in this process. Cyclone DDS keeps one of each
 // number in a process, with one configuration, so transports of this process
@@ -122,7 +122,7 @@ func (o Options) config() (string, error) {
 	fmt.Fprintf(&b, "<MaxMessageSize>%dB</MaxMessageSize><FragmentSize>%dB</FragmentSize></General>", datagram, fragment)
 	fmt.Fprintf(&b, "<Discovery><LeaseDuration>%dns</LeaseDuration>", cmp.Or(o.Lease, defaultLease))
 	if o.Localhost || len(o.Peers) > 0 { // found by port number, so it must have one that others try
-		fmt.Fprintf(&b, "<ParticipantIndex>auto</ParticipantIndex><MaxAutoParticipantIndex>%d</MaxAutoParticipantIndex>", maxIndex)
+		fmt.Fprintf(&b, "<ParticipantIndex>auto</ParticipantIndex><MaxAutoParticipantIndex>%d</MaxAutoParticipantIndex>", maxIndex(o.Domain))
 	}
 	if len(o.Peers) > 0 {
 		b.WriteString("<Peers>")
@@ -146,7 +146,7 @@ func (o Options) config() (string, error) {
 const (
 	defaultDatagram      = 65500
 	defaultFragment      = 63000
-	defaultReceiveBuffer = 8 << 20
+	defaultReceiveBuffer = 4 << 20
 	defaultLease         = 10 * time.Second
 	defaultLinger        = 200 * time.Millisecond
 	// unconfirmed is how many bytes a publisher may have sent that a subscriber has

@@ -178,3 +178,20 @@ func FuzzSplit(f *testing.F) {
 		}
 	})
 }
+
+// TestSpeaksForItself: nobody takes another participant's nodes out of the graph.
+func TestSpeaksForItself(t *testing.T) {
+	watcher := node(t, open(t, options()), "watcher")
+	honest, liar := open(t, options()), open(t, options())
+	node(t, honest, "honest")
+	w, err := liar.newWriter(infoTopic, infoType, ddsQoS(rcl.Latched, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.publish(&participantEntities{participant: honest.graph.self.gid(), nodes: []nodeEntities{{namespace: "/", name: "lie"}}}); err != nil {
+		t.Fatal(err)
+	}
+	node(t, liar, "liar") // said after the lie
+	want := []rcl.FullName{{Namespace: "/", Name: "honest"}, {Namespace: "/", Name: "liar"}, {Namespace: "/", Name: "watcher"}}
+	eventually(t, "the three in the graph", func() bool { return slices.Equal(watcher.Graph().Nodes, want) })
+}

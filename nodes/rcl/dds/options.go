@@ -33,7 +33,7 @@ type Options struct {
 	// waits for it.
 	Linger time.Duration
 	// ReceiveBuffer is the size of the sockets' receive buffers in bytes; default
-	// 8 MiB, three 1280x720 colour images. The kernel grants at most
+	// 4 MiB, one 1280x720 colour image and a half. The kernel grants at most
 	// net.core.rmem_max: with less, large messages arrive late, in parts sent again.
 	ReceiveBuffer int
 	// Datagram is the largest UDP payload in bytes, 1400 to 65500; default 65500.

@@ -211,6 +211,23 @@ func topic(g rcl.Graph, name string) rcl.TopicInfo {
 	return rcl.TopicInfo{}
 }
 
+// TestManyProcesses: more of them find each other on one machine than Cyclone
+// DDS's ten by default.
+func TestManyProcesses(t *testing.T) {
+	e := node(t, open(t, options()), "watcher")
+	w, err := e.Advertise("/heard", "std_msgs/msg/String", rcl.QoS{Deadline: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const many = 14
+	for range many {
+		start(t, "present", testDomain)
+	}
+	eventually(t, "meeting all", func() bool {
+		return w.Matched() == many && len(e.Graph().Nodes) == many+1 && len(e.Graph().Services) == many
+	})
+}
+
 // TestDeadSubscriberHoldsNobodyUp: a publisher whose reliable subscriber was
 // killed goes on, and closes.
 func TestDeadSubscriberHoldsNobodyUp(t *testing.T) {

@@ -9,8 +9,10 @@ package dds
 import "C"
 
 import (
+	"encoding/hex"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"unsafe"
 
@@ -96,14 +98,16 @@ func (t *Transport) join() error {
 	return t.discover()
 }
 
-// hear takes what another participant says of its nodes.
+// hear takes what another participant says of its own nodes.
 func (t *Transport) hear(s *sample) {
 	p := new(participantEntities)
 	if err := msgs.ReadCDR(bytesOf(s), p); err != nil {
 		t.log.Warn().Err(err).Str("topic", infoTopic).Msg("message dropped")
 		return
 	}
-	t.graph.heard(p)
+	if prefix := hex.EncodeToString(p.participant[:guidPrefix]); strings.HasPrefix(t.infos.writer(s.writer), prefix) {
+		t.graph.heard(p)
+	}
 }
 
 // tell announces our nodes as they are now.

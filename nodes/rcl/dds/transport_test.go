@@ -42,6 +42,9 @@ func TestOptions(t *testing.T) {
 			}
 		})
 	}
+	last := options()
+	last.Domain = maxDomain
+	open(t, last)
 	config, err := Options{Interface: "lo", Peers: []string{`10.0.0.2"<`}, Lease: 2 * time.Second, ReceiveBuffer: 1 << 20, Datagram: 1400}.config()
 	if err != nil {
 		t.Fatal(err)
