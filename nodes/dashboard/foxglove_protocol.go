@@ -46,7 +46,6 @@ type foxUnadvertise struct {
 
 // Levels of a status.
 const (
-	foxInfo    = 0
 	foxWarning = 1
 	foxError   = 2
 )
