@@ -387,7 +387,7 @@ func checkParameterFile(name string, data []byte) error {
 		return fmt.Errorf("%w file %s:%d: not YAML: %s", ErrParameter, name, line, text)
 	}
 	if line, ok := hasParameters(doc.Content[0], 0); !ok {
-		return fmt.Errorf("%w file %s:%d: below each node's name must be ros__parameters:", ErrParameter, name, line)
+		return fmt.Errorf("%w file %s:%d: below each node's name must be ros__parameters and a colon", ErrParameter, name, line)
 	}
 	return nil
 }

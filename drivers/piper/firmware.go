@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"cobot_vla/drivers/can"
 )
@@ -109,7 +110,7 @@ func (w Firmware) Frames() [firmwareFrames]can.Frame {
 func ParseFirmware(text []byte) (Firmware, error) {
 	field := func(from, to int) string {
 		from, to = min(from, len(text)), min(to, len(text))
-		return strings.TrimRight(string(text[from:to]), "\x00 \xff")
+		return string(bytes.TrimRightFunc(text[from:to], func(r rune) bool { return r == 0 || r == ' ' || r == utf8.RuneError }))
 	}
 	at := softwareAt
 	if _, err := ParseVersion(field(at, at+versionSize)); err != nil {

@@ -186,9 +186,6 @@ func (h *heard) enabled() (on [6]bool) {
 	return on
 }
 
-// allEnabled says whether all six motors are on, by reports that arrived after since.
-func (h *heard) allEnabled(since time.Time) bool { return h.firstOff(since) < 0 }
-
 // firstOff is the first joint that has not reported to be on after since; -1 when all have.
 func (h *heard) firstOff(since time.Time) int {
 	for j, low := range h.low {

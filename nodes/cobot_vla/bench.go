@@ -31,9 +31,9 @@ type benchCmd struct {
 
 // benchNodesCmd measures the nodes.
 type benchNodesCmd struct {
-	JSON    bool          `help:"One JSON object a row."`
-	Seconds time.Duration `help:"Length of each run of the graph." default:"10s"`
-	load    `embed:""`
+	JSON   bool          `help:"One JSON object a row."`
+	Length time.Duration `name:"seconds" help:"Length of each run of the graph." default:"10s"`
+	load   `embed:""`
 }
 
 // row is one measured thing.
@@ -53,7 +53,7 @@ func rowOf(name string, d []time.Duration, note string) row {
 // Run implements the command.
 func (c *benchNodesCmd) Run(a *app) error {
 	a.log = a.log.Level(4) // nothing but what is fatal: a log line would be measured too
-	fmt.Fprintf(a.stderr, "measuring on %d cores, %v a run\n", runtime.NumCPU(), c.Seconds)
+	fmt.Fprintf(a.stderr, "measuring on %d cores, %v a run\n", runtime.NumCPU(), c.Length)
 	var rows []row
 	measures := []func(*app) ([]row, error){c.idle, c.busy, c.handover, c.fusion, c.frames}
 	if c.WhileInferring {
@@ -145,7 +145,7 @@ func (c *benchNodesCmd) graph(a *app) (*watcher, []time.Duration, error) {
 	if err = errors.Join(err, watchErr); err != nil {
 		return nil, nil, errors.Join(err, g.close())
 	}
-	ctx, cancel := context.WithTimeout(a.ctx, c.Seconds)
+	ctx, cancel := context.WithTimeout(a.ctx, c.Length)
 	defer cancel()
 	if err := g.ctx.Run(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return nil, nil, errors.Join(err, g.close())

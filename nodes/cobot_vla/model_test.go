@@ -616,7 +616,7 @@ func TestAwaitShowsProgress(t *testing.T) {
 
 // TestBenchNodesWhileInferring measures the arm loop beside the smallest network.
 func TestBenchNodesWhileInferring(t *testing.T) {
-	c := benchNodesCmd{Seconds: 1500 * time.Millisecond, load: load{WhileInferring: true, Preset: "tiny", Precision: "int8", processor: processor{Threads: 1}}}
+	c := benchNodesCmd{Length: 1500 * time.Millisecond, load: load{WhileInferring: true, Preset: "tiny", Precision: "int8", processor: processor{Threads: 1}}}
 	rows, err := c.inferring(testApp(t))
 	if err != nil {
 		t.Fatal(err)

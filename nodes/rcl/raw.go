@@ -54,3 +54,6 @@ func (p *RawPublisher) Close() error {
 	p.n.drop(p.writer)
 	return p.writer.Close()
 }
+
+// ResolveTopic is the full name of a topic, expanded and remapped: what the graph calls it.
+func (n *Node) ResolveTopic(name string) (string, error) { return n.resolve(name, TopicName) }

@@ -282,8 +282,7 @@ func TestClockTopic(t *testing.T) {
 	}
 	var did []int64
 	now := func() int64 { return n.Now().Sub(at(0)).Milliseconds() }
-	var timer *rcl.Timer
-	timer = must[*rcl.Timer](t)(n.Timer(10*time.Millisecond, func(time.Time) { did = append(did, now()) }))
+	timer := must[*rcl.Timer](t)(n.Timer(10*time.Millisecond, func(time.Time) { did = append(did, now()) }))
 	tick := func(ms int64) {
 		t.Helper()
 		exec.SetClock(at(ms))

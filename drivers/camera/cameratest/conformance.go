@@ -67,16 +67,16 @@ func says(s camera.Source) error {
 	i := s.Info()
 	switch {
 	case i.Name == "":
-		return errors.New("Info has no name")
+		return errors.New("source's Info has no name")
 	case i.Width < 1 || i.Height < 1 || i.Width > camera.MaxSide || i.Height > camera.MaxSide:
-		return fmt.Errorf("Info has size %dx%d", i.Width, i.Height)
+		return fmt.Errorf("source's Info has size %dx%d", i.Width, i.Height)
 	case !(i.Rate >= 0 && i.Rate < 1e4):
-		return fmt.Errorf("Info has rate %v", i.Rate)
+		return fmt.Errorf("source's Info has rate %v", i.Rate)
 	case i.FX < 0 || i.FY < 0 || (i.FX == 0) != (i.FY == 0):
-		return fmt.Errorf("Info has focal lengths %v, %v", i.FX, i.FY)
+		return fmt.Errorf("source's Info has focal lengths %v, %v", i.FX, i.FY)
 	}
 	if again := s.Info(); again != i {
-		return fmt.Errorf("Info changed from %+v to %+v", i, again)
+		return fmt.Errorf("source's Info changed from %+v to %+v", i, again)
 	}
 	return nil
 }
@@ -151,7 +151,7 @@ func ended(s camera.Source) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if _, err := s.Capture(ctx); !errors.Is(err, context.Canceled) {
-		return fmt.Errorf("Capture gave %v", err)
+		return fmt.Errorf("source's Capture gave %v", err)
 	}
 	if _, err := s.Capture(context.Background()); err != nil {
 		return fmt.Errorf("the next Capture gave %w", err)
@@ -176,11 +176,11 @@ func interrupted(s camera.Source) error {
 	select {
 	case err := <-done:
 		if !errors.Is(err, context.Canceled) && !errors.Is(err, camera.ErrEnd) {
-			return fmt.Errorf("Capture gave %w", err)
+			return fmt.Errorf("source's Capture gave %w", err)
 		}
 		return nil
 	case <-time.After(patience):
-		return fmt.Errorf("Capture did not return within %v", patience)
+		return fmt.Errorf("source's Capture did not return within %v", patience)
 	}
 }
 
@@ -189,7 +189,7 @@ func closed(s camera.Source) error {
 		return err
 	}
 	if _, err := s.Capture(context.Background()); !errors.Is(err, camera.ErrClosed) {
-		return fmt.Errorf("Capture after Close gave %v", err)
+		return fmt.Errorf("source's Capture after Close gave %v", err)
 	}
 	return s.Close()
 }
