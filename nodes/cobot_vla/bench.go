@@ -12,6 +12,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"cobot_vla/drivers/can"
 	"cobot_vla/drivers/piper/pipersim"
 	"cobot_vla/drivers/plant"
@@ -52,7 +54,7 @@ func rowOf(name string, d []time.Duration, note string) row {
 
 // Run implements the command.
 func (c *benchNodesCmd) Run(a *app) error {
-	a.log = a.log.Level(4) // nothing but what is fatal: a log line would be measured too
+	a.log = a.log.Level(zerolog.FatalLevel) // nothing but what is fatal: a log line would be measured too
 	fmt.Fprintf(a.stderr, "measuring on %d cores, %v a run\n", runtime.NumCPU(), c.Length)
 	var rows []row
 	measures := []func(*app) ([]row, error){c.idle, c.busy, c.handover, c.fusion, c.frames}

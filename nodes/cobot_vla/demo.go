@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"cobot_vla/launch"
 	"cobot_vla/msgs"
 	"cobot_vla/nodes/rcl"
@@ -77,8 +79,9 @@ func (c *demoCmd) Run(a *app) error {
 		}
 	}
 	s := newStatus(a.stdout, c.Headless)
+	a.log = a.log.Level(max(a.log.GetLevel(), zerolog.WarnLevel)) // the events say the rest
 	if s.live {
-		a.log = a.log.Level(max(a.log.GetLevel(), 3)) // errors only: the view says the rest
+		a.log = a.log.Level(max(a.log.GetLevel(), zerolog.ErrorLevel))
 	}
 	r, err := c.run(a, s, nil)
 	if err != nil {

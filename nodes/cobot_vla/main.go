@@ -89,6 +89,6 @@ func run(ctx context.Context, argv []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	log := zerolog.New(zerolog.ConsoleWriter{Out: stderr, TimeFormat: "15:04:05.000"}).Level(level).With().Timestamp().Logger()
+	log := zerolog.New(zerolog.ConsoleWriter{Out: stderr, TimeFormat: "15:04:05.000", NoColor: !isTerminal(stderr)}).Level(level).With().Timestamp().Logger()
 	return parsed.Run(&app{ctx: ctx, log: log, stdout: stdout, stderr: stderr, graph: c.graphFlags})
 }

@@ -22,8 +22,12 @@ type status struct {
 }
 
 func newStatus(out io.Writer, headless bool) *status {
-	f, ok := out.(*os.File)
-	return &status{out: out, live: !headless && ok && term.IsTerminal(int(f.Fd()))}
+	return &status{out: out, live: !headless && isTerminal(out)}
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // event prints a line that stays.

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"cobot_vla/drivers/piper/pipersim"
 	"cobot_vla/drivers/tracer/tracersim"
 	"cobot_vla/msgs"
@@ -60,7 +62,7 @@ func baseDemo(plant string, seed int, latencyMS float64) demoCmd {
 
 // Run implements the command.
 func (c *verifyCmd) Run(a *app) error {
-	a.log = a.log.Level(4)
+	a.log = a.log.Level(zerolog.FatalLevel)
 	v := verification{Go: runtime.Version(), Cores: runtime.NumCPU(), Plant: c.Plant, Passed: true}
 	for _, latency := range []float64{0, 300, 1200} {
 		r, err := c.seed(a, 1, latency)

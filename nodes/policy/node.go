@@ -274,13 +274,14 @@ func (s *Node) sendStep(obs model.Observation, step int, values []float64, token
 		Names: m.Action.Names, Schedule: s.schedule,
 		Period: msgs.Span(seconds(m.Action.Period)), MaxAge: msgs.Span(seconds(m.MaxObservationAge)),
 		FirstStep: uint32(step), StepsTotal: uint32(m.Action.Chunk),
-		Values: values, Tokens: tokens, Inference: msgs.Span(s.n.Now().Sub(s.started)),
+		Values: values, Tokens: tokens,
 	}
 	if m.Action.Mode == "delta" {
 		c.Mode = msgs.Delta
 	}
 	s.send(msgs.Arms, func() {
 		s.sent = s.n.Now()
+		c.Inference = msgs.Span(s.sent.Sub(s.started))
 		_ = s.manip.Publish(c)
 	})
 }
@@ -322,11 +323,11 @@ func (s *Node) navigate(obs model.Observation, nav model.Navigation) {
 		Header: msgs.Header{Stamp: msgs.Stamp(obs.Stamp)}, GoalID: s.goal, Source: sourceIdentity,
 		Direction: nav.Direction, Value: nav.Value,
 		DirectionToken: nav.DirectionToken, ValueToken: nav.ValueToken,
-		Inference: msgs.Span(s.n.Now().Sub(s.started)),
 	}
 	s.send(msgs.Base, func() {
 		s.state = navigating
 		s.spoke = s.n.Now()
+		goal.Inference = msgs.Span(s.spoke.Sub(s.started))
 		_ = s.nav.Publish(goal)
 	})
 }
