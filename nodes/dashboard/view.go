@@ -155,7 +155,15 @@ func (n number) MarshalJSON() ([]byte, error) {
 	if !finite(float64(n)) {
 		return []byte("null"), nil
 	}
-	return json.Marshal(math.Round(float64(n)*1e4) / 1e4)
+	return json.Marshal(rounded(float64(n), 1e4))
+}
+
+// rounded is x to 1/per; a number too large for that stays as it is.
+func rounded(x, per float64) float64 {
+	if math.Abs(x) > 1e9 {
+		return x
+	}
+	return math.Round(x*per) / per
 }
 
 func finite(x float64) bool { return x-x == 0 }
@@ -288,7 +296,7 @@ func (b *board) slow(topics []topicView) slowView {
 	defer b.mu.Unlock()
 	v := slowView{Op: "slow", Topics: topics, Path: make([][2]float64, 0, len(b.path))}
 	for _, p := range b.path {
-		v.Path = append(v.Path, [2]float64{math.Round(safe(p.X)*1e3) / 1e3, math.Round(safe(p.Y)*1e3) / 1e3})
+		v.Path = append(v.Path, [2]float64{rounded(safe(p.X), 1e3), rounded(safe(p.Y), 1e3)})
 	}
 	for _, name := range slices.Sorted(maps.Keys(b.diag)) {
 		d := b.diag[name]
