@@ -198,7 +198,7 @@ func FuzzRepair(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, err := range r.Messages() {
+		for _, err := range r.Read() {
 			if err != nil {
 				t.Fatal(err)
 			}

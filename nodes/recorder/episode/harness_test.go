@@ -109,7 +109,7 @@ func opened(t *testing.T, path string) *Reader {
 func prefixOf(t *testing.T, r *Reader, all []said, least int) {
 	t.Helper()
 	i := 0
-	for m, err := range r.Messages() {
+	for m, err := range r.Read() {
 		if err != nil {
 			t.Fatal(err)
 		}

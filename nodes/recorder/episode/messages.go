@@ -35,10 +35,10 @@ func (m Message) Decode() (msgs.Message, error) {
 	return out, nil
 }
 
-// Messages yields the messages of topics, all when none is given, in the order
+// Read yields the messages of topics, all when none is given, in the order
 // of their arrival, and of the recording where they arrived at once. It ends at
 // the first error: a chunk whose bytes are not what was written.
-func (r *Reader) Messages(topics ...string) iter.Seq2[Message, error] {
+func (r *Reader) Read(topics ...string) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
 		unpack, err := newUnpacker()
 		if err != nil {

@@ -43,7 +43,7 @@ func TestEveryTypeComesBack(t *testing.T) {
 	}
 	r := opened(t, e.Path)
 	seen := 0
-	for m, err := range r.Messages() {
+	for m, err := range r.Read() {
 		if err != nil {
 			t.Fatal(err)
 		}
