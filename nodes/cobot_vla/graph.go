@@ -12,17 +12,20 @@ import (
 	"cobot_vla/calibration"
 	camdriver "cobot_vla/drivers/camera"
 	"cobot_vla/drivers/can"
+	"cobot_vla/drivers/input"
 	"cobot_vla/launch"
 	"cobot_vla/nodes/arm"
 	"cobot_vla/nodes/base"
 	"cobot_vla/nodes/camera"
 	"cobot_vla/nodes/camerafusion"
+	"cobot_vla/nodes/dashboard"
 	"cobot_vla/nodes/policy"
 	"cobot_vla/nodes/proprioception"
 	"cobot_vla/nodes/rcl"
 	"cobot_vla/nodes/robotdescription"
 	"cobot_vla/nodes/sim"
 	"cobot_vla/nodes/supervisor"
+	"cobot_vla/nodes/teleop"
 )
 
 // graph is the nodes of this process.
@@ -81,6 +84,14 @@ func builders() map[string]build {
 		},
 		"robot_description": func(_ *graph, n *rcl.Node) error {
 			_, err := robotdescription.New(n, robotdescription.DefaultConfig())
+			return err
+		},
+		"teleop": func(_ *graph, n *rcl.Node) error {
+			_, err := teleop.New(n, teleop.DefaultConfig(), input.System{})
+			return err
+		},
+		"dashboard": func(_ *graph, n *rcl.Node) error {
+			_, err := dashboard.New(n, dashboard.DefaultConfig())
 			return err
 		},
 		"sim": buildSim,
