@@ -126,11 +126,19 @@ type progress struct {
 
 func newProgress(out io.Writer, what string, part func() float64) *progress {
 	p := &progress{out: out, what: what, part: part, every: 10 * time.Second, start: time.Now()}
-	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	if onTerminal(out) {
 		p.live, p.every = true, 200*time.Millisecond
 	}
 	return p
 }
+
+func onTerminal(out io.Writer) bool {
+	f, ok := out.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// clearLine takes a progress line away, before something else is printed while work goes on.
+const clearLine = "\r\x1b[K"
 
 func (p *progress) say() {
 	line := p.what
@@ -141,7 +149,7 @@ func (p *progress) say() {
 		line += fmt.Sprintf("  %v", took)
 	}
 	if p.live {
-		fmt.Fprintf(p.out, "\r\x1b[K%s", line)
+		fmt.Fprint(p.out, clearLine, line)
 		return
 	}
 	fmt.Fprintln(p.out, line)
@@ -149,7 +157,7 @@ func (p *progress) say() {
 
 func (p *progress) end() {
 	if p.live {
-		fmt.Fprint(p.out, "\r\x1b[K")
+		fmt.Fprint(p.out, clearLine)
 	}
 }
 

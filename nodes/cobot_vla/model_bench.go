@@ -129,7 +129,15 @@ type modelTable struct {
 
 func (t *modelTable) line(format string, args ...any) {
 	if t.err == nil && !t.json {
+		t.clear()
 		_, t.err = fmt.Fprintf(t.a.stdout, format+"\n", args...)
+	}
+}
+
+// clear makes room for a row where progress is shown.
+func (t *modelTable) clear() {
+	if onTerminal(t.a.stderr) {
+		fmt.Fprint(t.a.stderr, clearLine)
 	}
 }
 
@@ -151,6 +159,7 @@ func (t *modelTable) row(r llavavla.BenchRow) {
 	row := newModelRow(r, t.m)
 	if t.json {
 		if t.err == nil {
+			t.clear()
 			t.err = json.NewEncoder(t.a.stdout).Encode(row)
 		}
 		return
