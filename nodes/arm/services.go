@@ -25,6 +25,9 @@ func (a *Node) serve() error {
 		a.service("~/reset", 5*time.Second, func() (string, func() (bool, string, bool), error) {
 			return a.ask((*piper.Arm).Reset, piper.PhaseResetting)
 		}),
+		a.service("~/restore_settings", 15*time.Second, func() (string, func() (bool, string, bool), error) {
+			return a.ask((*piper.Arm).RestoreSettings, piper.PhaseRestoring)
+		}),
 		a.service("~/park", 60*time.Second, a.park),
 		a.service("~/clear_fault", 2*time.Second, a.clearFault),
 	)

@@ -18,6 +18,7 @@ import (
 type phase string
 
 const (
+	starting     phase = "starting"
 	driving      phase = "driving"
 	manipulating phase = "manipulating"
 )
@@ -37,6 +38,8 @@ type faultCase struct {
 	recovers bool
 	// revive names a node to start again, as respawn does.
 	revive string
+	// restore asks the arms to write factory settings before they are enabled.
+	restore bool
 	// hardware says what no software can stop.
 	hardware string
 }
@@ -69,6 +72,18 @@ func armFault(f pipersim.Fault, cause string, recovers bool, hardware string) fa
 		name: "arm: " + f.Kind.String(), when: manipulating, inject: strike, heal: heal,
 		part: msgs.Arms, within: armStop, cause: cause, recovers: recovers, hardware: hardware,
 	}
+}
+
+// startFault is an arm that is not well when the robot is switched on: it must not be enabled.
+func startFault(f pipersim.Fault, cause string, restore bool) faultCase {
+	c := armFault(f, cause, true, "")
+	c.when, c.restore = starting, restore
+	c.inject = func(g *graph) error { return g.sim.Arm("left").Inject(f) }
+	c.heal = func(g *graph) error { return g.sim.Arm("left").Heal(f.Kind) }
+	if restore { // what is in flash stays there until it is written anew
+		c.heal = nil
+	}
+	return c
 }
 
 // bound is the case with another time to stop in.
@@ -197,6 +212,7 @@ type ordeal struct {
 	cleared  *rcl.Client[msgs.Trigger_Request, msgs.Trigger_Response]
 	baseSays *rcl.Client[msgs.Trigger_Request, msgs.Trigger_Response]
 	enable   *rcl.Client[msgs.Trigger_Request, msgs.Trigger_Response]
+	restore  *rcl.Client[msgs.Trigger_Request, msgs.Trigger_Response]
 	release  *rcl.Client[msgs.Trigger_Request, msgs.Trigger_Response]
 	err      error
 }
@@ -210,7 +226,12 @@ func (x *ordeal) attach(g *graph, w *watcher) error {
 		return c
 	}
 	x.cleared, x.baseSays = client("/arm/clear_fault"), client("/base/clear_fault")
+	x.restore = client("/arm/restore_settings")
 	x.enable, x.release = client("/arm/enable"), client("/supervisor/release_estop")
+	if x.f.when == starting {
+		x.struck = g.ctx.Now()
+		x.err = errors.Join(x.err, x.f.inject(g))
+	}
 	_, err := w.n.Timer(10*time.Millisecond, x.tick)
 	return errors.Join(x.err, err)
 }
@@ -283,10 +304,14 @@ func (x *ordeal) recover(now time.Time) {
 			})
 		})
 	}
+	if x.f.restore {
+		call(200*time.Millisecond, x.restore)
+	}
 	if x.f.recovers {
 		call(1200*time.Millisecond, x.cleared)
 		call(1200*time.Millisecond, x.baseSays)
 		call(2000*time.Millisecond, x.enable)
+		call(4000*time.Millisecond, x.enable)
 		call(2000*time.Millisecond, x.release)
 	}
 }

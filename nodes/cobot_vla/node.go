@@ -44,7 +44,7 @@ func (c *nodeCmd) Run(a *app) error {
 	}
 	if clock != nil {
 		for _, n := range g.ctx.Nodes() {
-			if err := clock.Follow(n); err != nil {
+			if err := errors.Join(clock.Follow(n), watchClock(a.ctx, n, clock)); err != nil {
 				return errors.Join(err, g.close())
 			}
 		}

@@ -154,6 +154,10 @@ func allFaults() []faultCase {
 	}
 	const drops = "the arm drops or sinks by itself: only its brakes or a support stop it"
 	return []faultCase{
+		startFault(pipersim.Fault{Kind: pipersim.AllZero}, "arm left", false),
+		startFault(pipersim.Fault{Kind: pipersim.CorruptLimits}, "limit", true),
+		startFault(pipersim.Fault{Kind: pipersim.NoStroke}, "stroke", true),
+		startFault(pipersim.Fault{Kind: pipersim.CommBlip}, "", false),
 		armFault(pipersim.Fault{Kind: pipersim.BusSilent}, "arm", true, ""),
 		armFault(pipersim.Fault{Kind: pipersim.BusOff}, "bus", true, ""),
 		armFault(pipersim.Fault{Kind: pipersim.WrongEnum}, "arm", true, ""),
