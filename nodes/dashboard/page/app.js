@@ -70,7 +70,7 @@ const handlers = {
     path = v.path;
     showDiagnostics(v.diagnostics || []);
     showTable("latency", v.latency || [], s => [s.name, s.p50_ms.toFixed(1) + " ms", s.p99_ms.toFixed(1) + " ms"]);
-    showTable("topics", v.topics || [], t => [t.topic, t.rate.toFixed(0), t.dropped + t.lost], t => t.dropped + t.lost > 0);
+    showTable("topics", v.topics || [], t => [t.topic, t.rate.toFixed(0), t.dropped, t.lost], t => t.lost > 0);
   },
 };
 
@@ -80,7 +80,7 @@ function buildPictures(names) {
   const box = $("pictures");
   box.replaceChildren();
   pictures = names.map(name => {
-    const f = make("figure"), c = make("canvas"), cap = make("figcaption", "", name === "policy" ? "what the policy sees" : name);
+    const f = make("figure"), c = make("canvas"), cap = make("figcaption", "", name === "policy" ? "the policy's view" : name);
     f.append(c, make("span", "none", "no picture"), cap);
     f.dataset.name = name;
     box.append(f);
@@ -254,7 +254,7 @@ function showChunk(c) {
   const bins = c.bins?.length === c.values.length ? c.bins : null;
   $("bins-title").textContent = `Actions of ${c.source}, chunk ${c.sequence}, ${c.schedule}, ${c.total} steps of ${(1000 * c.period_s).toFixed(0)} ms: ` + (bins ? "bins 1 to 256" : "values in their limits");
   const canvas = $("bins"), cw = 44, ch = 24, left = 26, top = 54, ratio = devicePixelRatio || 1;
-  const width = left + cw * c.names.length, height = top + ch * c.total;
+  const width = left + cw * c.names.length + 26, height = top + ch * c.total;
   canvas.width = width * ratio;
   canvas.height = height * ratio;
   canvas.style.width = width + "px";
@@ -412,7 +412,7 @@ function showTable(id, items, cells, bad) {
     const tr = make("tr");
     cells(item).forEach((text, i) => {
       const td = make("td", i ? "n" : "", text);
-      if (i && bad?.(item) && i === 2) td.classList.add("bad");
+      if (i === 3 && bad?.(item)) td.classList.add("bad");
       td.title = text;
       tr.append(td);
     });
