@@ -75,8 +75,7 @@ func TestHostileChunks(t *testing.T) {
 				}
 				pose[i], vel[i] = q, v
 			}
-			const slack = 0.002 // [m]: the braking path is checked at its quarters
-			for _, n := range check.Closest(pose, nearest-slack) {
+			for _, n := range check.Closest(pose, nearest-1e-9) {
 				t.Fatalf("message %d: %s at %.4f m, keep out %.4f m", sent, n.Pair, n.Distance, nearest)
 			}
 		}

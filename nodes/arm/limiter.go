@@ -165,9 +165,15 @@ func (l *Limiter) stopLeaves(i int, dt, v float64) bool {
 	return end < l.lower[i]-tolerance || end > l.upper[i]+tolerance
 }
 
+// looks is how many poses of a braking path are looked at, and lookMargin how much
+// more than keepOut they must keep, because bodies may come nearer between two of them [m].
+const (
+	looks      = 8
+	lookMargin = 0.003
+)
+
 // violates names the pair that the next step, or braking after it, would bring
-// nearer than keepOut and nearer than it is now. It looks at three poses of the
-// braking path and at its end.
+// nearer than keepOut and nearer than it is now.
 func (l *Limiter) violates(dt float64) string {
 	if l.clearance == nil {
 		return ""
@@ -182,11 +188,12 @@ func (l *Limiter) violates(dt float64) string {
 		return ""
 	}
 	var now map[string]float64
-	for quarter := 4; quarter > 0; quarter-- {
+	near := l.keepOut + lookMargin
+	for look := min(looks, longest); look > 0; look-- {
 		for i, a := range l.axes {
-			l.stop[i] = l.q[i] + brakePath(l.nextV[i], a.Acceleration, dt, max(1, longest*quarter/4))
+			l.stop[i] = l.q[i] + brakePath(l.nextV[i], a.Acceleration, dt, max(1, longest*look/min(looks, longest)))
 		}
-		ahead := l.clearance.Closest(l.stop, l.keepOut)
+		ahead := l.clearance.Closest(l.stop, near)
 		if len(ahead) > 0 && now == nil {
 			now = map[string]float64{}
 			for _, n := range l.clearance.Closest(l.q, 2*l.keepOut) {
@@ -195,12 +202,9 @@ func (l *Limiter) violates(dt float64) string {
 		}
 		const margin = 1e-6 // [m], against rounding when two bodies rest nearer than keepOut
 		for _, n := range ahead {
-			if d, near := now[n.Pair]; !near || n.Distance < math.Min(d, l.keepOut)-margin {
+			if d, known := now[n.Pair]; !known || n.Distance < math.Min(d, near)-margin {
 				return n.Pair
 			}
-		}
-		if longest < 4 {
-			break
 		}
 	}
 	return ""
