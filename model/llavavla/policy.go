@@ -301,6 +301,7 @@ func (p *Policy) decode(ctx context.Context, obs model.Observation, hidden nn.Bu
 	dims := len(p.manifest.Action.Names)
 	var step []uint32
 	var failure error
+	emitted := 0 // steps; the direction token of a mobile task belongs to none
 	d := Decoding{
 		Penalty: p.penalty,
 		Grammar: func(answer []int32) *nn.Set { return p.allowed(answer, obs.Mobile) },
@@ -316,8 +317,9 @@ func (p *Policy) decode(ctx context.Context, obs model.Observation, hidden nn.Bu
 			}
 			values, err := p.grammar.Tokenizer().Values(p.stats, step)
 			if failure = errors.Join(failure, err); failure == nil && emit != nil {
-				emit(i/dims, values, step)
+				emit(emitted, values, step)
 			}
+			emitted++
 			step = nil // the receiver keeps what it got
 		},
 	}

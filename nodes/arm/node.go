@@ -364,7 +364,12 @@ func (a *Node) play(now time.Time, dt float64) {
 	}
 	if !a.acquired && !a.approach(now) {
 		a.mode = modeAcquiring
-		a.blocked = a.lim.Step(dt, a.want, a.wantV, a.cfg.AcquireSpeed)
+		if a.blocked = a.lim.Step(dt, a.want, a.wantV, a.cfg.AcquireSpeed); a.blocked != "" && a.lim.Still() {
+			// There is no way to where the source begins: it must begin elsewhere.
+			a.refuse(fmt.Sprintf("chunk %d of %s begins where %s would come nearer than %.3f m", a.sched.sequence, a.sched.source, a.blocked, a.cfg.KeepOut))
+			a.sched.clear()
+			a.mode = modeWaiting
+		}
 		return
 	}
 	a.mode = modeFollowing

@@ -85,6 +85,7 @@ func TestNetworkDrivesTheRobot(t *testing.T) {
 	}{
 		{"drives", calm, "true", 10 * time.Second, false},
 		{"reaches", restless, "false", 22 * time.Second, true},
+		{"stands and reaches", restless, "true", 60 * time.Second, false},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -12,7 +12,7 @@ type Config struct {
 	Calibration string `param:"calibration" desc:"the robot's calibration file; empty for the factory default"`
 	// Instruction to start with; /instruction replaces it. "" waits.
 	Instruction string `param:"instruction" desc:"instruction to start with; empty waits for /instruction"`
-	// Mobile asks for the unified action space: the policy may drive the base.
+	// Mobile asks for the unified action space: the policy may drive the base, if its manifest says it can.
 	Mobile bool `param:"mobile" desc:"unified action space: the policy may drive"`
 	// Schedule of chunks: auto, sync or async (see the arm node). auto is async
 	// when inference and image age together (p99) take at most half a chunk, so

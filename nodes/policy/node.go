@@ -210,7 +210,7 @@ func (s *Node) look() {
 	if waits != "" {
 		return
 	}
-	obs.Instruction, obs.Mobile = s.instruction, s.cfg.Mobile
+	obs.Instruction, obs.Mobile = s.instruction, s.cfg.Mobile && s.p.Manifest().Navigation != nil
 	s.infer(now, obs)
 }
 

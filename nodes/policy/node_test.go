@@ -28,6 +28,7 @@ func (s *scripted) Manifest() checkpoint.Manifest {
 		Version: 1, Kind: "scripted", Name: "scripted", Robot: "cobot_magic", Layout: "stack",
 		Action:         checkpoint.ActionSpec{Names: []string{"left_joint1", "left_gripper"}, Mode: "absolute", Chunk: 2, Period: 0.1},
 		Proprioception: []string{"left_joint1"}, Cameras: []string{"front"}, MaxObservationAge: 0.5,
+		Navigation: &checkpoint.NavigationSpec{MaxForward: 2, MaxTurn: 3},
 	}
 }
 func (s *scripted) Warm(context.Context) error { return nil }
