@@ -83,3 +83,19 @@ func TestPlacesAreBounded(t *testing.T) {
 		t.Errorf("%d events up to %d", len(events), last)
 	}
 }
+
+func TestTheInstructionOfTheParameters(t *testing.T) {
+	b := testBoard()
+	b.write(func(now time.Time) {
+		b.addDiagnostics(&msgs.DiagnosticArray{Status: []msgs.DiagnosticStatus{
+			{Name: "/robot/policy: policy", Values: []msgs.KeyValue{{Key: "instruction", Value: "fetch the bottle"}}},
+		}}, now)
+	})
+	if s := b.state(); s.Instruction != "fetch the bottle" {
+		t.Errorf("shows %q", s.Instruction)
+	}
+	b.write(func(time.Time) { b.instruction = "open the drawer" })
+	if s := b.state(); s.Instruction != "open the drawer" {
+		t.Errorf("shows %q", s.Instruction)
+	}
+}

@@ -204,6 +204,9 @@ func (b *board) state() stateView {
 		Holds: []string{}, Parts: map[string]partView{}, Sources: map[string]sourceView{}, Chunk: b.chunk,
 		Measured: b.both(b.measured, now), Leader: b.both(b.leader, now),
 	}
+	if s.Instruction == "" {
+		s.Instruction = b.toldAtStart()
+	}
 	if a := b.authority; a != nil {
 		s.Estop, s.Source, s.Reason = a.Estop, a.Source, a.Reason
 		s.Stale = now.Sub(b.authorityAt) > old
@@ -249,6 +252,21 @@ func (b *board) state() stateView {
 		s.Verdict = &verdictView{v.it.Task, v.it.Success, safe(v.it.Progress), v.it.Reason}
 	}
 	return s
+}
+
+// toldAtStart is an instruction that the policy node has from its parameters, by its diagnostics.
+func (b *board) toldAtStart() string {
+	for name, d := range b.diag {
+		if !strings.HasSuffix(name, ": policy") {
+			continue
+		}
+		for _, kv := range d.it.Values {
+			if kv.Key == "instruction" {
+				return kv.Value
+			}
+		}
+	}
+	return ""
 }
 
 var (
