@@ -40,7 +40,7 @@ const (
 	BtnTL      Code = 0x136
 	BtnStart   Code = 0x13b
 
-	AbsX  Code = axisBase | 0x00
+	AbsX  Code = axisBase
 	AbsY  Code = axisBase | 0x01
 	AbsRX Code = axisBase | 0x03
 )

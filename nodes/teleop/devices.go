@@ -15,7 +15,6 @@ type device struct {
 	bindings bindings
 	opener   input.Opener
 	dev      input.Device
-	opening  bool
 	problem  string
 }
 
