@@ -344,7 +344,7 @@ func (p *plan) sample(first int64, n int, lead float64, t *tracks, action group,
 	at := func(k int, ahead float64, s group, what string) []float64 {
 		when := p.frameTime(first, float64(k)+ahead)
 		v, apart := s.value(min(when, s.last()))
-		if float64(apart) > 2*cfg.MaxSkew*1e9 {
+		if float64(apart) > 2*cfg.MaxSkew*1e9 && gaps[k] == "" {
 			gaps[k] = fmt.Sprintf("%s: the samples around it are %.3f s apart", what, float64(apart)/1e9)
 		}
 		return v
