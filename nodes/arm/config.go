@@ -61,19 +61,25 @@ func DefaultConfig() Config {
 	}
 }
 
+// reaches bound the distance from each joint's axis to any point of the arm beyond
+// it [m]: upper arm 0.285, forearm 0.252, wrist to fingertips 0.23 (the arm's
+// kinematics), and 0.09 for what stands off to the sides.
+var reaches = [6]float64{0.86, 0.86, 0.57, 0.32, 0.32, 0.18}
+
 // axesOf lists the robot's axes, arm by arm, with limits less the margin.
 func axesOf(r calibration.Robot, margin float64) []Axis {
 	var axes []Axis
 	for _, a := range r.Arms {
-		for _, j := range a.Joints {
+		for i, j := range a.Joints {
 			axes = append(axes, Axis{
-				Name: j.Name, Unit: "rad", Lower: j.Lower + margin, Upper: j.Upper - margin,
+				Reach: reaches[i],
+				Name:  j.Name, Unit: "rad", Lower: j.Lower + margin, Upper: j.Upper - margin,
 				Velocity: j.MaxVelocity, Acceleration: j.MaxAcceleration,
 			})
 		}
 		g := a.Gripper
 		axes = append(axes, Axis{
-			Name: g.Name, Unit: "m", Lower: 0, Upper: g.Stroke,
+			Reach: 1, Name: g.Name, Unit: "m", Lower: 0, Upper: g.Stroke,
 			Velocity: g.MaxVelocity, Acceleration: g.MaxAcceleration,
 		})
 	}
@@ -84,7 +90,6 @@ func axesOf(r calibration.Robot, margin float64) []Axis {
 type bodies struct {
 	b     *kinematics.Bodies
 	pairs []kinematics.Pair
-	near  []Near
 }
 
 func newBodies(r calibration.Robot, cfg Config) (*bodies, error) {
@@ -106,11 +111,11 @@ func (b *bodies) Closest(pose []float64, within float64) []Near {
 	copy(q[0][:], pose[0:6])
 	copy(q[1][:], pose[7:13])
 	b.pairs = b.b.Below(b.pairs[:0], q, within)
-	b.near = b.near[:0]
+	var near []Near // its own: the caller asks again while it reads
 	for _, p := range b.pairs {
-		b.near = append(b.near, Near{Pair: p.A + " and " + p.B, Distance: p.Distance})
+		near = append(near, Near{Pair: p.A + " and " + p.B, Distance: p.Distance})
 	}
-	return b.near
+	return near
 }
 
 func load(path string) (calibration.Robot, error) {

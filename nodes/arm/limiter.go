@@ -12,6 +12,7 @@ type Axis struct {
 	Lower, Upper float64 // [unit], the margin already taken off
 	Velocity     float64 // [unit/s]
 	Acceleration float64 // [unit/s²]
+	Reach        float64 // how far a unit of it moves any point of the arm at most [m/unit]
 }
 
 // Clearance judges a pose of all axes: the distance of the pair of bodies that
@@ -38,7 +39,8 @@ type Limiter struct {
 	nextV     []float64
 	stop      []float64
 	clearance Clearance
-	keepOut   float64 // [m]
+	keepOut   float64            // [m]
+	now       map[string]float64 // pairs nearer than keepOut at the present pose, when they were asked for
 
 	// Clamps counts changed wishes by axis and kind since start.
 	Clamps map[string]uint64
@@ -165,49 +167,71 @@ func (l *Limiter) stopLeaves(i int, dt, v float64) bool {
 	return end < l.lower[i]-tolerance || end > l.upper[i]+tolerance
 }
 
-// looks is how many poses of a braking path are looked at, and lookMargin how much
-// more than keepOut they must keep, because bodies may come nearer between two of them [m].
-const (
-	looks      = 8
-	lookMargin = 0.003
-)
-
-// violates names the pair that the next step, or braking after it, would bring
-// nearer than keepOut and nearer than it is now.
+// violates names the pair that the next step, or any step of braking after it,
+// would bring nearer than keepOut and nearer than it is now. Braking goes through
+// exactly the poses that are looked at here, so what is safe now stays so.
 func (l *Limiter) violates(dt float64) string {
 	if l.clearance == nil {
 		return ""
 	}
-	longest := 0
+	steps := 0
 	for i, a := range l.axes {
 		if l.nextV[i] != 0 {
-			longest = max(longest, 1+int(math.Abs(l.nextV[i])/(a.Acceleration*dt)))
+			steps = max(steps, 1+int(math.Abs(l.nextV[i])/(a.Acceleration*dt)))
 		}
 	}
-	if longest == 0 {
+	if steps == 0 {
 		return ""
 	}
-	var now map[string]float64
-	near := l.keepOut + lookMargin
-	for look := min(looks, longest); look > 0; look-- {
-		for i, a := range l.axes {
-			l.stop[i] = l.q[i] + brakePath(l.nextV[i], a.Acceleration, dt, max(1, longest*look/min(looks, longest)))
-		}
-		ahead := l.clearance.Closest(l.stop, near)
-		if len(ahead) > 0 && now == nil {
-			now = map[string]float64{}
-			for _, n := range l.clearance.Closest(l.q, 2*l.keepOut) {
-				now[n.Pair] = n.Distance
-			}
-		}
-		const margin = 1e-6 // [m], against rounding when two bodies rest nearer than keepOut
-		for _, n := range ahead {
-			if d, known := now[n.Pair]; !known || n.Distance < math.Min(d, near)-margin {
-				return n.Pair
-			}
+	l.now = nil
+	return l.nearOn(dt, 1, steps)
+}
+
+// nearOn looks at steps first to last of the braking path: at the middle one, and
+// at the halves beside it unless everything is farther away there than two bodies
+// can come together on the way to their ends: no point moves farther than the sum
+// of what its arm's joints do, and two arms' points no farther than both sums.
+func (l *Limiter) nearOn(dt float64, first, last int) string {
+	if first > last {
+		return ""
+	}
+	middle := (first + last) / 2
+	moves := 0.0
+	for i, a := range l.axes {
+		at := brakePath(l.nextV[i], a.Acceleration, dt, middle)
+		moves += a.Reach * math.Max(math.Abs(at-brakePath(l.nextV[i], a.Acceleration, dt, first)), math.Abs(at-brakePath(l.nextV[i], a.Acceleration, dt, last)))
+		l.stop[i] = l.q[i] + at
+	}
+	near := l.clearance.Closest(l.stop, l.keepOut+moves)
+	if len(near) == 0 {
+		return ""
+	}
+	for _, n := range near {
+		if n.Distance < l.keepOut && n.Distance < l.distance(n.Pair)-rounding {
+			return n.Pair
 		}
 	}
-	return ""
+	if pair := l.nearOn(dt, first, middle-1); pair != "" {
+		return pair
+	}
+	return l.nearOn(dt, middle+1, last)
+}
+
+// rounding is allowed to bodies that rest nearer than keepOut [m]; more would let them creep together.
+const rounding = 1e-10
+
+// distance of a pair at the present pose, if it is nearer than keepOut; else keepOut.
+func (l *Limiter) distance(pair string) float64 {
+	if l.now == nil {
+		l.now = map[string]float64{}
+		for _, n := range l.clearance.Closest(l.q, l.keepOut) {
+			l.now[n.Pair] = n.Distance
+		}
+	}
+	if d, known := l.now[pair]; known {
+		return d
+	}
+	return l.keepOut
 }
 
 func (l *Limiter) count(kind, text string) {

@@ -12,9 +12,9 @@ const dt = 0.005
 
 func testAxes() []Axis {
 	return []Axis{
-		{Name: "joint2", Unit: "rad", Lower: 0.01, Upper: 3.13, Velocity: 1.5, Acceleration: 5},
-		{Name: "joint3", Unit: "rad", Lower: -2.96, Upper: -0.01, Velocity: 1.5, Acceleration: 5},
-		{Name: "gripper", Unit: "m", Lower: 0, Upper: 0.07, Velocity: 0.2, Acceleration: 2},
+		{Name: "joint2", Unit: "rad", Lower: 0.01, Upper: 3.13, Velocity: 1.5, Acceleration: 5, Reach: 1},
+		{Name: "joint3", Unit: "rad", Lower: -2.96, Upper: -0.01, Velocity: 1.5, Acceleration: 5, Reach: 1},
+		{Name: "gripper", Unit: "m", Lower: 0, Upper: 0.07, Velocity: 0.2, Acceleration: 2, Reach: 1},
 	}
 }
 
