@@ -22,6 +22,7 @@ import (
 	"cobot_vla/nodes/policy"
 	"cobot_vla/nodes/proprioception"
 	"cobot_vla/nodes/rcl"
+	"cobot_vla/nodes/recorder"
 	"cobot_vla/nodes/robotdescription"
 	"cobot_vla/nodes/sim"
 	"cobot_vla/nodes/supervisor"
@@ -88,6 +89,10 @@ func builders() map[string]build {
 		},
 		"teleop": func(_ *graph, n *rcl.Node) error {
 			_, err := teleop.New(n, teleop.DefaultConfig(), input.System{})
+			return err
+		},
+		"recorder": func(_ *graph, n *rcl.Node) error {
+			_, err := recorder.New(n, recorder.DefaultConfig())
 			return err
 		},
 		"dashboard": func(_ *graph, n *rcl.Node) error {
