@@ -268,34 +268,6 @@ func numbers(t *testing.T, text string) []float64 {
 	return out
 }
 
-func TestSignal(t *testing.T) {
-	s := &signal{}
-	for _, at := range []int64{10, 30, 20, 20, 40} {
-		s.add(at, []float64{float64(at), -float64(at)})
-	}
-	s.settle()
-	for _, c := range []struct{ t, apart int64 }{{10, 0}, {15, 10}, {20, 0}, {37, 10}, {40, 0}} {
-		v, apart := s.value(c.t)
-		if v[0] != float64(c.t) || v[1] != -float64(c.t) || apart != c.apart {
-			t.Errorf("at %d: %v, %d apart", c.t, v, apart)
-		}
-	}
-	if v, apart := s.value(50); v[0] != 40 || apart != 20 {
-		t.Errorf("behind the end: %v, %d", v, apart)
-	}
-	if v, apart := s.value(0); v[0] != 10 || apart != 20 {
-		t.Errorf("before the beginning: %v, %d", v, apart)
-	}
-	for _, c := range []struct {
-		t    int64
-		want int
-	}{{0, 0}, {14, 0}, {15, 0}, {16, 1}, {99, 3}} {
-		if got := nearest(s.at, c.t); got != c.want {
-			t.Errorf("nearest to %d is %d", c.t, got)
-		}
-	}
-}
-
 // The statistics of all episodes are those of all their rows at once.
 func TestMergedStats(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

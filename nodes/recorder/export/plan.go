@@ -10,6 +10,7 @@ import (
 	"cobot_vla/calibration"
 	"cobot_vla/msgs"
 	"cobot_vla/nodes/recorder/episode"
+	"cobot_vla/nodes/recorder/track"
 )
 
 // Spec is what all episodes of a set have in common.
@@ -62,18 +63,12 @@ type picturesOf struct {
 
 // tracks is an episode's signals; of the arms, one each.
 type tracks struct {
-	state, velocity, effort, leader, command, base group
+	state, velocity, effort, leader, command, base track.Group
 }
 
 func newTracks(arms int) *tracks {
-	each := func() group {
-		g := make(group, arms)
-		for i := range g {
-			g[i] = new(signal)
-		}
-		return g
-	}
-	return &tracks{state: each(), velocity: each(), effort: each(), leader: each(), command: each(), base: group{new(signal)}}
+	each := func() track.Group { return track.NewGroup(arms) }
+	return &tracks{state: each(), velocity: each(), effort: each(), leader: each(), command: each(), base: track.NewGroup(1)}
 }
 
 // prepare reads an episode's signals and stamps and lays its frames out. spec is
@@ -151,15 +146,15 @@ func (p *plan) read(robot calibration.Robot, cfg Config, cameras map[string]int,
 	joints := map[string]func(*msgs.JointState, int64){}
 	for i, a := range robot.Arms {
 		joints[cfg.topic("puppet/joint_"+a.Side)] = func(m *msgs.JointState, at int64) {
-			take(a, m.Name, m.Position, at, t.state[i])
-			take(a, m.Name, m.Velocity, at, t.velocity[i])
-			take(a, m.Name, m.Effort, at, t.effort[i])
+			t.state[i].Take(a, m.Name, m.Position, at)
+			t.velocity[i].Take(a, m.Name, m.Velocity, at)
+			t.effort[i].Take(a, m.Name, m.Effort, at)
 		}
-		joints[cfg.topic("master/joint_"+a.Side)] = func(m *msgs.JointState, at int64) { take(a, m.Name, m.Position, at, t.leader[i]) }
+		joints[cfg.topic("master/joint_"+a.Side)] = func(m *msgs.JointState, at int64) { t.leader[i].Take(a, m.Name, m.Position, at) }
 	}
 	joints[cfg.topic("arms/command")] = func(m *msgs.JointState, at int64) {
 		for i, a := range robot.Arms {
-			take(a, m.Name, m.Position, at, t.command[i])
+			t.command[i].Take(a, m.Name, m.Position, at)
 		}
 	}
 	odom := cfg.topic("odom")
@@ -186,52 +181,29 @@ func (p *plan) read(robot calibration.Robot, cfg Config, cameras map[string]int,
 		case *msgs.JointState:
 			joints[m.Topic](d, at)
 		case *msgs.Odometry:
-			t.base[0].add(at, []float64{d.Twist.Twist.Linear.X, d.Twist.Twist.Angular.Z})
+			t.base[0].Add(at, []float64{d.Twist.Twist.Linear.X, d.Twist.Twist.Angular.Z})
 		}
 	}
 	for _, s := range slices.Concat(t.state, t.velocity, t.effort, t.leader, t.command, t.base) {
-		s.settle()
+		s.Settle()
 	}
 	return nil
-}
-
-// take adds one arm's values to its signal. Names are the calibration's, or any
-// where there are as many as the arm has: the drivers of other programs call every
-// arm's joints joint0 to joint6.
-func take(arm calibration.Arm, names []string, values []float64, at int64, into *signal) {
-	want := arm.Names()
-	if len(values) != len(names) || len(values) == 0 {
-		return
-	}
-	foreign := len(names) == len(want) && !slices.ContainsFunc(want, func(w string) bool { return slices.Contains(names, w) })
-	out := make([]float64, len(want))
-	for i, n := range want {
-		k := i
-		if !foreign {
-			k = slices.Index(names, n)
-		}
-		if k < 0 {
-			return
-		}
-		out[i] = values[k]
-	}
-	into.add(at, out)
 }
 
 // settle fills in the spec from the first episode, and holds the others to it.
 func (s *Spec) settle(robot calibration.Robot, cfg Config, cameras []string, t *tracks) error {
 	now := Spec{
 		Format: cfg.Format, FPS: cfg.FPS, Robot: robot.Name, Action: cfg.Action, ActionLead: cfg.ActionLead, Base: cfg.Base,
-		StateNames: robot.ActionNames(), ActionNames: robot.ActionNames(), Velocity: !t.velocity.empty() && !t.effort.empty(),
+		StateNames: robot.ActionNames(), ActionNames: robot.ActionNames(), Velocity: !t.velocity.Empty() && !t.effort.Empty(),
 		Video: cfg.Video, Quality: cfg.Quality, Layout: cfg.Layout, Chunk: cfg.Chunk, Normalised: cfg.Normalised, Compress: cfg.Compress,
 	}
 	if cfg.Action == Auto {
 		switch {
 		case s.Action != "":
 			now.Action = s.Action
-		case !t.leader.empty():
+		case !t.leader.Empty():
 			now.Action = Leader
-		case !t.command.empty():
+		case !t.command.Empty():
 			now.Action = Command
 		default:
 			now.Action = NextState
@@ -289,17 +261,17 @@ func (p *plan) layOut(cfg Config, t *tracks) error {
 	case Command:
 		action, lead = t.command, float64(cfg.ActionLead)
 	}
-	need := map[string]group{"state of the arms": t.state, "action (" + p.spec.Action + ")": action}
+	need := map[string]track.Group{"state of the arms": t.state, "action (" + p.spec.Action + ")": action}
 	if p.spec.Base {
 		need["odometry"] = t.base
 	}
 	var first, last int64 = 0, 1<<63 - 1
 	for _, name := range slices.Sorted(maps.Keys(need)) {
 		g := need[name]
-		if g.empty() {
+		if g.Empty() {
 			return fmt.Errorf("%w: %s has no %s", ErrEpisode, p.reader.Path, name)
 		}
-		first, last = max(first, g.first()), min(last, g.last())
+		first, last = max(first, g.First()), min(last, g.Last())
 	}
 	for i := range p.cameras {
 		at := p.cameras[i].at
@@ -332,7 +304,7 @@ func (p *plan) pickPictures(i int, first int64, n int, cfg Config, gaps []string
 	}
 	for k := range n {
 		t := p.frameTime(first, float64(k))
-		j := nearest(sorted, t)
+		j := track.Nearest(sorted, t)
 		if off := max(sorted[j]-t, t-sorted[j]); float64(off) > cfg.MaxSkew*1e9 {
 			gaps[k] = fmt.Sprintf("camera %s: the nearest picture is %.3f s away", p.spec.Cameras[i].Name, float64(off)/1e9)
 		}
@@ -340,10 +312,10 @@ func (p *plan) pickPictures(i int, first int64, n int, cfg Config, gaps []string
 	}
 }
 
-func (p *plan) sample(first int64, n int, lead float64, t *tracks, action group, cfg Config, gaps []string) {
-	at := func(k int, ahead float64, s group, what string) []float64 {
+func (p *plan) sample(first int64, n int, lead float64, t *tracks, action track.Group, cfg Config, gaps []string) {
+	at := func(k int, ahead float64, s track.Group, what string) []float64 {
 		when := p.frameTime(first, float64(k)+ahead)
-		v, apart := s.value(min(when, s.last()))
+		v, apart := s.Value(min(when, s.Last()))
 		if float64(apart) > 2*cfg.MaxSkew*1e9 && gaps[k] == "" {
 			gaps[k] = fmt.Sprintf("%s: the samples around it are %.3f s apart", what, float64(apart)/1e9)
 		}
