@@ -62,7 +62,7 @@ verify: build
 	$(OUT)/cobot_vla verify --out $(OUT)/verify.json --readme README.md
 
 bench: build
-	$(OUT)/cobot_vla bench nodes
+	$(OUT)/cobot_vla bench nodes --while-inferring
 
 lint: sim-deps dds-deps
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not gofmt-ed:" $$unformatted >&2; exit 1; fi

@@ -35,6 +35,7 @@ type benchCmd struct {
 type benchNodesCmd struct {
 	JSON   bool          `help:"One JSON object a row."`
 	Length time.Duration `name:"seconds" help:"Length of each run of the graph." default:"10s"`
+	Readme string        `help:"README whose table is made from the results."`
 	load   `embed:""`
 }
 
@@ -68,7 +69,22 @@ func (c *benchNodesCmd) Run(a *app) error {
 		}
 		rows = append(rows, more...)
 	}
+	if c.Readme != "" {
+		if err := updateReadme(c.Readme, map[string]string{"bench": benchTable(rows)}); err != nil {
+			return err
+		}
+	}
 	return printRows(a, rows, c.JSON)
+}
+
+// benchTable is the README's table of rows, measured on this machine.
+func benchTable(rows []row) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "On %d cores (%s/%s), all in one run:\n\n| what | p50 | p99 | max | unit | |\n|---|---|---|---|---|---|\n", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH)
+	for _, r := range rows {
+		fmt.Fprintf(&b, "| %s | %.4g | %.4g | %.4g | %s | %s |\n", r.Name, r.P50, r.P99, r.Max, r.Unit, strings.ReplaceAll(r.Note, "|", "¦"))
+	}
+	return b.String()
 }
 
 func printRows(a *app, rows []row, asJSON bool) error {
