@@ -86,6 +86,12 @@ func startFault(f pipersim.Fault, cause string, restore bool) faultCase {
 	return c
 }
 
+// only is the case with what no software can stop.
+func (f faultCase) only(hardware string) faultCase {
+	f.hardware = hardware
+	return f
+}
+
 // bound is the case with another time to stop in.
 func (f faultCase) bound(d time.Duration) faultCase {
 	f.within = d

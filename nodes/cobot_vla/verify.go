@@ -157,7 +157,7 @@ func allFaults() []faultCase {
 		startFault(pipersim.Fault{Kind: pipersim.AllZero}, "arm left", false),
 		startFault(pipersim.Fault{Kind: pipersim.CorruptLimits}, "limit", true),
 		startFault(pipersim.Fault{Kind: pipersim.NoStroke}, "stroke", true),
-		startFault(pipersim.Fault{Kind: pipersim.CommBlip}, "", false),
+		startFault(pipersim.Fault{Kind: pipersim.CommBlip}, "", false).only("the motors are off for an eighth of a second by themselves: the arm sags"),
 		armFault(pipersim.Fault{Kind: pipersim.BusSilent}, "arm", true, ""),
 		armFault(pipersim.Fault{Kind: pipersim.BusOff}, "bus", true, ""),
 		armFault(pipersim.Fault{Kind: pipersim.WrongEnum}, "arm", true, ""),
@@ -200,6 +200,6 @@ func allFaults() []faultCase {
 		{name: "e-stop pressed while manipulating", when: manipulating, inject: say("/estop", func(*graph) *msgs.Bool { return &msgs.Bool{Data: true} }), part: msgs.Arms, within: armStop, cause: "e-stop", recovers: true},
 		{name: "chunk of NaN", when: manipulating, inject: external(math.NaN()), cause: "nan", recovers: true},
 		{name: "chunk far beyond the limits", when: manipulating, inject: external(50)},
-		{name: "two sources at once", when: manipulating, inject: say("/policy/manipulation", hostileChunk(msgs.SourceTeleop, 0.5)), cause: "holds the arms", recovers: true},
+		{name: "two sources at once", when: manipulating, inject: say("/policy/manipulation", hostileChunk(msgs.SourceTeleop, 0.5)), cause: "policy holds the arms", recovers: true},
 	}
 }
