@@ -60,3 +60,31 @@ func StampOf(typeName string, cdr []byte) (time.Time, bool) {
 	stamp := stamperOf(typeName).of(cdr, time.Time{})
 	return stamp, !stamp.IsZero()
 }
+
+// Restamp moves every stamp that is set in a message, those inside it too. The
+// message must be nobody else's.
+func Restamp(m msgs.Message, move func(time.Time) time.Time) {
+	restamp(reflect.ValueOf(m).Elem(), move)
+}
+
+func restamp(v reflect.Value, move func(time.Time) time.Time) {
+	switch v.Kind() {
+	case reflect.Struct:
+		if t, ok := v.Addr().Interface().(*msgs.Time); ok {
+			if !t.IsZero() {
+				*t = msgs.Stamp(move(t.Go()))
+			}
+			return
+		}
+		for i := range v.NumField() {
+			restamp(v.Field(i), move)
+		}
+	case reflect.Slice, reflect.Array:
+		if v.Type().Elem().Kind() != reflect.Struct {
+			return
+		}
+		for i := range v.Len() {
+			restamp(v.Index(i), move)
+		}
+	}
+}
