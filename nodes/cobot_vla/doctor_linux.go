@@ -12,8 +12,11 @@ func examineRealTime() []finding {
 	if err := unix.Getrlimit(unix.RLIMIT_RTPRIO, &rt); err != nil {
 		return nil
 	}
-	if rt.Cur == 0 && unix.Geteuid() != 0 {
+	if unix.Geteuid() == 0 {
+		return []finding{{"ok", "real time", "root may use real-time priorities", ""}}
+	}
+	if rt.Cur == 0 {
 		return []finding{{"note", "real time", "this user may not use real-time priorities", "add `@realtime - rtprio 90` to /etc/security/limits.d/realtime.conf and join the group"}}
 	}
-	return []finding{{"ok", "real time", fmt.Sprintf("priorities up to %d are allowed", max(rt.Cur, 1)), ""}}
+	return []finding{{"ok", "real time", fmt.Sprintf("priorities up to %d are allowed", rt.Cur), ""}}
 }
