@@ -41,7 +41,7 @@ func pictureColumn(name string) column {
 type table struct {
 	path    string
 	file    *os.File
-	w       *parquet.Writer
+	w       *parquet.GenericWriter[any]
 	columns []column
 	bytes   int64 // of the rows so far, before they are compressed
 	closed  bool
@@ -72,7 +72,7 @@ func newTable(path string, columns []column, metadata map[string]string) (*table
 	for _, key := range slices.Sorted(mapKeys(metadata)) {
 		options = append(options, parquet.KeyValueMetadata(key, metadata[key]))
 	}
-	return &table{path: path, file: f, w: parquet.NewWriter(f, options...), columns: columns}, nil
+	return &table{path: path, file: f, w: parquet.NewGenericWriter[any](f, options...), columns: columns}, nil
 }
 
 func mapKeys[V any](m map[string]V) func(func(string) bool) {
