@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,13 +22,29 @@ import (
 	"pgregory.net/rapid"
 )
 
-var builtFormats = []Format{LeRobot21, LeRobot30, LLaVAVLA}
+// builtFormats are those of this build.
+func builtFormats() []Format {
+	return slices.DeleteFunc(Formats(), func(f Format) bool {
+		_, err := newFormat(f)
+		return errors.Is(err, ErrNotBuilt)
+	})
+}
+
+func TestNotBuilt(t *testing.T) {
+	if n := len(builtFormats()); n == len(Formats()) {
+		t.Skip("every format is in this build")
+	}
+	_, err := Export(t.Context(), three(t), t.TempDir(), Config{Format: ALOHA}, nil)
+	if !errors.Is(err, ErrNotBuilt) || !strings.Contains(err.Error(), "-tags hdf5") {
+		t.Error(err)
+	}
+}
 
 // Interrupted anywhere and called again, or with more episodes than before, an
 // export makes the set that one without interruption makes.
 func TestResumes(t *testing.T) {
 	episodes := three(t)
-	for _, f := range builtFormats {
+	for _, f := range builtFormats() {
 		t.Run(string(f), func(t *testing.T) {
 			cfg := Config{Format: f}
 			whole, broken := t.TempDir(), t.TempDir()
