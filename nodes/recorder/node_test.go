@@ -277,12 +277,12 @@ func TestFullDisk(t *testing.T) {
 	if s := r.trigger("start"); !s.ok {
 		t.Fatal(s)
 	}
-	for range 100 {
+	for range 10_000 { // as long as the writer, a goroutine of its own, takes
 		if r.rec.state == Idle {
 			break
 		}
-		r.run(100 * time.Millisecond)
-		time.Sleep(time.Millisecond) // the writer is a goroutine of its own
+		r.run(20 * time.Millisecond)
+		time.Sleep(time.Millisecond)
 	}
 	if r.rec.state != Idle || !strings.Contains(r.rec.reason, "no space left on device") {
 		t.Fatalf("%s: %s", r.rec.state, r.rec.reason)
