@@ -46,8 +46,9 @@ func (a *Node) diagnoseLimits(d *rcl.Status) {
 }
 
 func (a *Node) diagnoseLoop(d *rcl.Status) {
-	d.Add("period_p50_us", a.loop.percentile(0.5).Microseconds())
-	d.Add("period_p99_us", a.loop.percentile(0.99).Microseconds())
+	p50, p99 := a.loop.summary(a.n.Now())
+	d.Add("period_p50_us", p50.Microseconds())
+	d.Add("period_p99_us", p99.Microseconds())
 	if a.timer == nil {
 		d.OK("not running")
 		return
@@ -68,6 +69,9 @@ type loopTimes struct {
 	periods []time.Duration
 	next    int
 	warned  uint64 // missed periods that were reported
+
+	at       time.Time // of the last summary
+	p50, p99 time.Duration
 }
 
 func newLoopTimes() *loopTimes { return &loopTimes{periods: make([]time.Duration, 0, 2000)} }
@@ -85,13 +89,15 @@ func (l *loopTimes) tick(now time.Time) {
 	l.last = now
 }
 
-func (l *loopTimes) percentile(p float64) time.Duration {
-	if len(l.periods) == 0 {
-		return 0
+// summary is the median and the 99th percentile, at most a second old: the
+// diagnostics ask ten times a second on the control loop's own thread.
+func (l *loopTimes) summary(now time.Time) (p50, p99 time.Duration) {
+	if len(l.periods) > 0 && (l.at.IsZero() || now.Sub(l.at) >= time.Second) {
+		s := slices.Clone(l.periods)
+		slices.Sort(s)
+		l.at, l.p50, l.p99 = now, s[len(s)/2], s[min(99*len(s)/100, len(s)-1)]
 	}
-	s := slices.Clone(l.periods)
-	slices.Sort(s)
-	return s[min(int(p*float64(len(s))), len(s)-1)]
+	return l.p50, l.p99
 }
 
 // Periods are the last periods of the control loop, for benchmarks.

@@ -33,6 +33,7 @@ type Node struct {
 	life  *rcl.Lifecycle
 	sides []*side
 	axes  []Axis
+	names []string // of the axes; every /arms/command shares it
 	lim   *Limiter
 	sched *schedule
 	dt    time.Duration
@@ -85,7 +86,7 @@ func New(n *rcl.Node, cfg Config, buses can.Opener) (*Node, error) {
 	}
 	axes := axesOf(robot, cfg.LimitMargin)
 	a := &Node{
-		n: n, cfg: cfg, robot: robot, buses: buses, axes: axes,
+		n: n, cfg: cfg, robot: robot, buses: buses, axes: axes, names: robot.ActionNames(),
 		lim: NewLimiter(axes, clearance, cfg.KeepOut), sched: newSchedule(axes),
 		dt: time.Duration(float64(time.Second) / cfg.Rate), beats: map[string]time.Time{},
 		mode: modeDisabled, want: make([]float64, len(axes)), wantV: make([]float64, len(axes)),
@@ -296,18 +297,10 @@ func (a *Node) tick(now time.Time) {
 		}
 	}
 	_ = a.command.Publish(&msgs.JointState{
-		Header: msgs.Header{Stamp: msgs.Stamp(now), FrameID: "base_link"}, Name: a.names(),
+		Header: msgs.Header{Stamp: msgs.Stamp(now), FrameID: "base_link"}, Name: a.names,
 		Position: append([]float64(nil), a.lim.Pose()...), Velocity: append([]float64(nil), a.lim.Velocity()...),
 	})
 	a.answer(now)
-}
-
-func (a *Node) names() []string {
-	names := make([]string, len(a.axes))
-	for i, x := range a.axes {
-		names[i] = x.Name
-	}
-	return names
 }
 
 // follow has the limiter stand where a driver stands that takes no commands.

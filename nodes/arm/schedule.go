@@ -21,7 +21,6 @@ type schedule struct {
 	sync     bool
 	period   time.Duration
 	base     time.Time // step 0 is due
-	total    int       // steps of the chunk
 	points   []waypoint
 	taken    int  // steps of the chunk that arrived
 	known    bool // sequence is that of a chunk of source
@@ -88,7 +87,7 @@ func (s *schedule) due(k int) time.Time { return s.base.Add(time.Duration(k) * s
 func (s *schedule) begin(now time.Time, m *msgs.ActionChunk, current []float64) {
 	s.known, s.source, s.sequence = true, m.Source, m.Sequence
 	s.sync = m.Schedule == msgs.Sync
-	s.period, s.total, s.taken = m.Period.Go(), int(m.StepsTotal), 0
+	s.period, s.taken = m.Period.Go(), 0
 	s.base = m.Header.Stamp.Go()
 	if s.sync {
 		s.base = now
