@@ -7,6 +7,7 @@ import (
 
 	"cobot_vla/model/nn"
 	"cobot_vla/model/nn/cpu"
+	"cobot_vla/model/weights"
 )
 
 // TestActionsAllocateNothing: after the first action the model works in the memory it has.
@@ -21,7 +22,7 @@ func TestActionsAllocateNothing(t *testing.T) {
 			m := syntheticTiny(t, openCPU(t, cpu.Config{Precision: precision, Threads: 2}), 1, Options{Positions: 200, Window: 40})
 			plan := squarePlan(t, m)
 			pixels := make([]float32, 3*plan.Crop*plan.Crop)
-			uniform(pixels, 1, 1)
+			weights.Uniform(pixels, 1, 1)
 			prompt := Prompt{Before: []int32{1, 2, 3}, After: []int32{4, 5, 6, 7}}
 			d := Decoding{Grammar: Fixed(35, set), Penalty: 1.1}
 			answer := make([]int32, 0, 40)

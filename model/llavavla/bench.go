@@ -11,6 +11,7 @@ import (
 	"cobot_vla/model/nn"
 	"cobot_vla/model/nn/cpu"
 	"cobot_vla/model/vision"
+	"cobot_vla/model/weights"
 )
 
 // BenchConfig says what to measure. Every combination of its lists is a row.
@@ -174,7 +175,7 @@ func (c BenchConfig) load(config cpu.Config) (*cpu.Backend, *Model, string, erro
 		if err != nil {
 			return nil, nil, "", err
 		}
-		m, err := Build(b, shape, Synthetic{}, options)
+		m, err := Build(b, shape, weights.Synthetic{}, options)
 		return b, m, c.Preset + " (synthetic)", err
 	}
 	files, err := checkpoint.Open(c.Checkpoint)
@@ -182,7 +183,7 @@ func (c BenchConfig) load(config cpu.Config) (*cpu.Backend, *Model, string, erro
 		return nil, nil, "", err
 	}
 	defer files.Close()
-	if config, err = converted(files, config); err != nil {
+	if config, err = weights.Packed(files.Dir, files.Weights, config); err != nil {
 		return nil, nil, "", err
 	}
 	b, err := cpu.New(config)
@@ -203,7 +204,7 @@ func (r *bench) measure(ctx context.Context, crops, tokens int, head string) (Be
 		return row, fmt.Errorf("%d crops: %w", crops, err)
 	}
 	pixels := make([]float32, plan.Encoded*3*rules.Crop*rules.Crop)
-	uniform(pixels, 1, 1)
+	weights.Uniform(pixels, 1, 1)
 	rows := int32(r.model.config.Language.VocabRows)
 	ids := make([]int32, r.Words)
 	for i := range ids {
@@ -248,7 +249,7 @@ func (r *bench) measure(ctx context.Context, crops, tokens int, head string) (Be
 	row.StepS = row.VisionS + row.PrefillS + row.DecodeS
 	row.TokenMS = 1e3 * row.DecodeS / float64(max(tokens-1, 1))
 	r.roofs(&row, set.Size())
-	row.PeakBytes = peakMemory()
+	row.PeakBytes = cpu.PeakMemory()
 	if head == "restricted" {
 		row.PassMS, err = r.passes(ctx, row.Prompt, set)
 	}

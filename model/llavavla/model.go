@@ -7,7 +7,7 @@
 // The views are merged to one image; its crops are encoded and projected into
 // the word space (vision.go), laid out as a run of visual tokens (layout.go),
 // and put between the words of the prompt, which end with the proprioception
-// tokens (policy.go). The language model (language.go, nn/layers) reads it all
+// tokens (policy.go). The language model (nn/layers) reads it all
 // once and then says the action, token by token (decode.go), or guesses many
 // and lets the model correct them (parallel.go), with the same result.
 package llavavla
@@ -20,6 +20,7 @@ import (
 	"cobot_vla/model/nn"
 	"cobot_vla/model/nn/layers"
 	"cobot_vla/model/vision"
+	"cobot_vla/model/weights"
 )
 
 // Options of a Model.
@@ -55,21 +56,21 @@ type Model struct {
 
 // Load puts a checkpoint onto a backend.
 func Load(b nn.Backend, c *checkpoint.Checkpoint, o Options) (*Model, error) {
-	return Build(b, c.Config, files{c.Weights}, o)
+	return Build(b, c.Config, weights.Files{Weights: c.Weights}, o)
 }
 
 // Build makes a model of config from weights of any source.
-func Build(b nn.Backend, config checkpoint.Config, src Source, o Options) (*Model, error) {
+func Build(b nn.Backend, config checkpoint.Config, src weights.Source, o Options) (*Model, error) {
 	if o.Positions == 0 {
 		o.Positions = config.Language.MaxPositions
 	}
 	o.Crops = max(o.Crops, 1)
 	o.Window = min(max(o.Window, 1), nn.RowsAlike) // beyond it, a window's rows need not be those of single tokens
-	l := &loader{b: b, src: src}
+	l := weights.NewLoader(b, src)
 	m := &Model{
 		config: config, options: o, b: b,
 		tower:    newTower(l, config),
-		language: newDecoder(l, config.Language, o.Positions),
+		language: weights.Qwen2(l, config.Language, o.Positions, true),
 		answer:   b.Tokens(o.Positions),
 		guess:    b.Tokens(o.Positions),
 		words:    b.Tokens(o.Positions),
@@ -78,9 +79,12 @@ func Build(b nn.Backend, config checkpoint.Config, src Source, o Options) (*Mode
 	m.tower.reserve(o.Crops)
 	if config.Image.MergeType == "spatial_unpad" {
 		m.newline = b.Buf(1, config.Language.Hidden)
-		b.Write(m.newline, l.vector("newline", config.Language.Hidden))
+		b.Write(m.newline, l.Vector("newline", config.Language.Hidden))
 	}
-	return m, l.result()
+	if err := l.Err(); err != nil {
+		return nil, fmt.Errorf("load llava-vla: %w", err)
+	}
+	return m, nil
 }
 
 // Config of the checkpoint.

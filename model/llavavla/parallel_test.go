@@ -12,6 +12,7 @@ import (
 	"cobot_vla/model/nn/cpu"
 	"cobot_vla/model/nn/ref"
 	"cobot_vla/model/vision"
+	"cobot_vla/model/weights"
 )
 
 // whim chooses windows at random.
@@ -33,7 +34,7 @@ func syntheticTiny(t testing.TB, b nn.Backend, seed uint64, o Options) *Model {
 		t.Fatal(err)
 	}
 	// Larger weights than usual: the answers vary.
-	m, err := Build(b, config, Synthetic{Seed: seed, Scale: 2}, o)
+	m, err := Build(b, config, weights.Synthetic{Seed: seed, Scale: 2}, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +57,7 @@ func randomPrompt(t testing.TB, m *Model, rng *rand.Rand) nn.Buf {
 	t.Helper()
 	plan := squarePlan(t, m)
 	pixels := make([]float32, 3*plan.Crop*plan.Crop)
-	uniform(pixels, rng.Uint64(), 1)
+	weights.Uniform(pixels, rng.Uint64(), 1)
 	image, err := m.Encode(pixels, plan)
 	if err != nil {
 		t.Fatal(err)

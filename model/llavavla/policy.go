@@ -16,6 +16,7 @@ import (
 	"cobot_vla/model/text"
 	"cobot_vla/model/token"
 	"cobot_vla/model/vision"
+	"cobot_vla/model/weights"
 )
 
 // NavigationToken marks a mobile task, behind the instruction (LLaVA-VLA, section IV.D). A
@@ -65,7 +66,7 @@ type chunk struct {
 // from converted weights where Convert has put them.
 func Open(dir string, c Config) (*Policy, error) {
 	return open(dir, c, func(files *checkpoint.Checkpoint) (nn.Backend, error) {
-		with, err := converted(files, c.CPU)
+		with, err := weights.Packed(files.Dir, files.Weights, c.CPU)
 		if err != nil {
 			return nil, err
 		}

@@ -6,6 +6,7 @@ import (
 	"cobot_vla/model/checkpoint"
 	"cobot_vla/model/nn"
 	"cobot_vla/model/nn/layers"
+	"cobot_vla/model/weights"
 )
 
 // tower is SigLIP and the projector: crops of an image become vectors that the
@@ -28,33 +29,33 @@ type tower struct {
 	projected nn.Buf // [crops*patches, H]
 }
 
-func newTower(l *loader, c checkpoint.Config) *tower {
+func newTower(l *weights.Loader, c checkpoint.Config) *tower {
 	v, hidden := c.Vision, c.Language.Hidden
 	t := &tower{
-		b: l.b, config: v, width: hidden,
-		patch: l.weight(nn.WeightSpec{
+		b: l.Backend(), config: v, width: hidden,
+		patch: l.Weight(nn.WeightSpec{
 			Name:  "vision.embeddings.patch_embedding",
-			Parts: []nn.Matrix{l.matrix("vision.embeddings.patch_embedding", v.Hidden, v.Channels*v.PatchSize*v.PatchSize)},
+			Parts: []nn.Matrix{l.Matrix("vision.embeddings.patch_embedding", v.Hidden, v.Channels*v.PatchSize*v.PatchSize)},
 			Exact: true,
 		}),
-		positions: l.upload("vision.embeddings.position_embedding.weight", v.Patches(), v.Hidden),
-		fc1:       l.linear("projector.0", hidden, v.Hidden),
-		fc2:       l.linear("projector.2", hidden, hidden),
+		positions: l.Upload("vision.embeddings.position_embedding.weight", v.Patches(), v.Hidden),
+		fc1:       l.Linear("projector.0", hidden, v.Hidden),
+		fc2:       l.Linear("projector.2", hidden, hidden),
 	}
 	t.encoder = layers.Encoder{Act: nn.GELUTanh}
 	for i := range v.Layers {
 		name := fmt.Sprintf("vision.encoder.layers.%d.", i)
 		t.encoder.Blocks = append(t.encoder.Blocks, layers.EncoderBlock{
-			Norm1: l.layerNorm(name+"layer_norm1", v.Hidden, v.Eps),
-			QKV: l.weight(nn.WeightSpec{Name: name + "self_attn.qkv", Parts: []nn.Matrix{
-				l.matrix(name+"self_attn.q_proj", v.Hidden, v.Hidden),
-				l.matrix(name+"self_attn.k_proj", v.Hidden, v.Hidden),
-				l.matrix(name+"self_attn.v_proj", v.Hidden, v.Hidden),
+			Norm1: l.LayerNorm(name+"layer_norm1", v.Hidden, v.Eps),
+			QKV: l.Weight(nn.WeightSpec{Name: name + "self_attn.qkv", Parts: []nn.Matrix{
+				l.Matrix(name+"self_attn.q_proj", v.Hidden, v.Hidden),
+				l.Matrix(name+"self_attn.k_proj", v.Hidden, v.Hidden),
+				l.Matrix(name+"self_attn.v_proj", v.Hidden, v.Hidden),
 			}}),
-			Out:   l.linear(name+"self_attn.out_proj", v.Hidden, v.Hidden),
-			Norm2: l.layerNorm(name+"layer_norm2", v.Hidden, v.Eps),
-			FC1:   l.linear(name+"mlp.fc1", v.Intermediate, v.Hidden),
-			FC2:   l.linear(name+"mlp.fc2", v.Hidden, v.Intermediate),
+			Out:   l.Linear(name+"self_attn.out_proj", v.Hidden, v.Hidden),
+			Norm2: l.LayerNorm(name+"layer_norm2", v.Hidden, v.Eps),
+			FC1:   l.Linear(name+"mlp.fc1", v.Intermediate, v.Hidden),
+			FC2:   l.Linear(name+"mlp.fc2", v.Hidden, v.Intermediate),
 		})
 	}
 	return t

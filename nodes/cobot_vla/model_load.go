@@ -12,6 +12,7 @@ import (
 	"cobot_vla/model/nn"
 	"cobot_vla/model/nn/cpu"
 	"cobot_vla/model/vision"
+	"cobot_vla/model/weights"
 )
 
 // load is a policy at work in the same process, while the nodes are measured.
@@ -95,7 +96,7 @@ func (n *network) build(c *load) error {
 	if c.Checkpoint == "" {
 		config, err := llavavla.Preset(c.Preset)
 		if err == nil {
-			n.m, err = llavavla.Build(n.b, config, llavavla.Synthetic{}, options)
+			n.m, err = llavavla.Build(n.b, config, weights.Synthetic{}, options)
 		}
 		return err
 	}

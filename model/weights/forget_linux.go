@@ -1,4 +1,4 @@
-package llavavla
+package weights
 
 import (
 	"os"

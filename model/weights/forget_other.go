@@ -1,5 +1,5 @@
 //go:build !linux
 
-package llavavla
+package weights
 
 func forget([]byte) {}

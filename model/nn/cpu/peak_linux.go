@@ -1,9 +1,9 @@
-package llavavla
+package cpu
 
 import "golang.org/x/sys/unix"
 
-// peakMemory is the most memory this process has had [bytes].
-func peakMemory() int64 {
+// PeakMemory is the most memory this process has had [bytes].
+func PeakMemory() int64 {
 	var usage unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
 		return 0

@@ -1,11 +1,11 @@
 //go:build !linux
 
-package llavavla
+package cpu
 
 import "runtime"
 
-// peakMemory is the memory this process has from its system [bytes].
-func peakMemory() int64 {
+// PeakMemory is the memory this process has from its system [bytes].
+func PeakMemory() int64 {
 	var stats runtime.MemStats
 	runtime.ReadMemStats(&stats)
 	return int64(stats.Sys)
