@@ -1,6 +1,10 @@
 package vision
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+	"sync"
+)
 
 // Layout of a composite: what the policy was trained to see. Views are placed
 // in the order of the cameras; what no view covers is black.
@@ -35,6 +39,7 @@ type Composer struct {
 	// native layouts were measured for these sizes; zero where any size is resized.
 	native   []Size
 	resizers []*Resizer
+	errs     []error // of DrawAll, by view
 }
 
 // NewComposer lays out cameras, whose frames have these sizes, on the layout's
@@ -59,7 +64,7 @@ func NewComposerOn(canvas Size, layout string, cameras []string, sizes []Size) (
 			return nil, fmt.Errorf("layout %s: %w", layout, err)
 		}
 	}
-	c := &Composer{canvas: canvas, native: make([]Size, len(cameras)), resizers: make([]*Resizer, len(cameras))}
+	c := &Composer{canvas: canvas, native: make([]Size, len(cameras)), resizers: make([]*Resizer, len(cameras)), errs: make([]error, len(cameras))}
 	want := map[string]int{Stack: 2, Stack3: 3, Mosaic4: 4, Tiles: max(len(cameras), 1)}[layout]
 	if want == 0 {
 		return nil, fmt.Errorf("%w: layout %q, expected %s, %s, %s or %s", ErrImage, layout, Stack, Stack3, Mosaic4, Tiles)
@@ -158,6 +163,25 @@ func (c *Composer) Draw(canvas Image, i int, frame Image) error {
 		c.resizers[i] = r
 	}
 	return c.resizers[i].Resize(canvas.Pix[(view.Y*canvas.Width+view.X)*3:], canvas.Width*3, frame.Pix)
+}
+
+// DrawAll puts a frame of every camera into its rectangle, the views beside each
+// other on the processor's cores; a view whose frame is the zero Image stays as it is.
+// The picture is the one that Draw makes view by view.
+func (c *Composer) DrawAll(canvas Image, frames []Image) error {
+	if len(frames) != len(c.views) {
+		return fmt.Errorf("%w: %d frames for %d views", ErrImage, len(frames), len(c.views))
+	}
+	clear(c.errs)
+	var rest sync.WaitGroup
+	for i, f := range frames {
+		if f.Pix == nil {
+			continue
+		}
+		rest.Go(func() { c.errs[i] = c.Draw(canvas, i, f) })
+	}
+	rest.Wait()
+	return errors.Join(c.errs...)
 }
 
 // Clear blanks the rectangle of camera i, which has no fresh frame.

@@ -14,10 +14,18 @@ func TestGoldenComposite(t *testing.T) {
 		t.Fatal(err)
 	}
 	canvas := c.Canvas()
-	for i, frame := range []Image{synth(200, 200, 1), synth(84, 84, 2)} {
-		if err := c.Draw(canvas, i, frame); err != nil {
+	frames := []Image{synth(200, 200, 1), synth(84, 84, 2)}
+	if err := c.DrawAll(canvas, frames); err != nil {
+		t.Fatal(err)
+	}
+	single := c.Canvas()
+	for i, frame := range frames {
+		if err := c.Draw(single, i, frame); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if sha(single.Pix) != sha(canvas.Pix) {
+		t.Error("views drawn one by one make another picture than all at once")
 	}
 	if sha(canvas.Pix) != g.SHA {
 		t.Errorf("composite sha %s, want %s", sha(canvas.Pix), g.SHA)

@@ -24,9 +24,10 @@ type Node struct {
 	sync     synchronizer
 	shown    []view
 	composer *vision.Composer
-	sizes    []vision.Size // that the composer was made for
-	cancel   func()        // the wait for the rest of a set; nil without one
-	waits    string        // why there is no picture, in words
+	sizes    []vision.Size  // that the composer was made for
+	frames   []vision.Image // of the set being drawn; zero where a camera is missing
+	cancel   func()         // the wait for the rest of a set; nil without one
+	waits    string         // why there is no picture, in words
 
 	sets     uint64
 	sent     time.Time // stamp of the last picture
@@ -59,6 +60,7 @@ func (s *Node) prepare() error {
 		tracks: make([]track, len(s.spec.Cameras)),
 	}
 	s.sizes = make([]vision.Size, len(s.spec.Cameras))
+	s.frames = make([]vision.Image, len(s.spec.Cameras))
 	for i, c := range s.spec.Cameras {
 		if slices.ContainsFunc(s.spec.Cameras[:i], func(d Camera) bool { return d.Name == c.Name }) {
 			return fmt.Errorf("camera %s is listed twice", c.Name)
@@ -216,15 +218,16 @@ func (s *Node) draw(views *msgs.Views) (*msgs.Image, error) {
 		}
 	}
 	canvas := s.composer.Canvas()
+	clear(s.frames)
 	for i, r := range s.composer.Views() {
 		v := &views.Views[i]
 		v.X, v.Y, v.Width, v.Height = uint32(r.X), uint32(r.Y), uint32(r.Width), uint32(r.Height)
-		if v.Missing {
-			continue
+		if !v.Missing {
+			s.frames[i] = s.shown[i].rgb
 		}
-		if err := s.composer.Draw(canvas, i, s.shown[i].rgb); err != nil {
-			return nil, err
-		}
+	}
+	if err := s.composer.DrawAll(canvas, s.frames); err != nil {
+		return nil, err
 	}
 	return &msgs.Image{
 		Height: uint32(canvas.Height), Width: uint32(canvas.Width),

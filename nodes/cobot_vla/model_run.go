@@ -130,10 +130,8 @@ func compose(m checkpoint.Manifest, frames []vision.Image) (obs model.Observatio
 		return obs, err
 	}
 	canvas := composer.Canvas()
-	for i, frame := range frames {
-		if err := composer.Draw(canvas, i, frame); err != nil {
-			return obs, err
-		}
+	if err := composer.DrawAll(canvas, frames); err != nil {
+		return obs, err
 	}
 	obs = model.Observation{Image: canvas.Pix, Width: canvas.Width, Height: canvas.Height}
 	for _, v := range composer.Views() {

@@ -15,7 +15,9 @@ type job interface {
 
 // yieldAfter is how much work, in ns as the jobs estimate it, a worker does
 // before it lets other goroutines run: a control loop in the same process
-// waits no longer than this.
+// waits no longer than this. Where the process has scheduler slots to spare, every
+// goroutine that may run has one, and workers leave the scheduler and its lock alone:
+// a thread of real-time priority would wait for whoever holds that lock.
 const yieldAfter = 100_000
 
 // pool runs jobs on the caller's goroutine and threads-1 others. Between two
@@ -31,6 +33,7 @@ type pool struct {
 	// state is open (bit 31) and how many workers are inside the job.
 	state atomic.Uint32
 
+	polite  bool // workers yield
 	workers []worker
 	caller  worker
 	closed  atomic.Bool
@@ -48,7 +51,10 @@ type worker struct {
 }
 
 func newPool(threads int) *pool {
-	p := &pool{workers: make([]worker, threads-1), done: make(chan struct{}, threads)}
+	p := &pool{
+		workers: make([]worker, threads-1), done: make(chan struct{}, threads),
+		polite: runtime.GOMAXPROCS(0) < max(threads, runtime.NumCPU())+2,
+	}
 	p.caller.wake = make(chan struct{}, 1)
 	for i := range p.workers {
 		p.workers[i].wake = make(chan struct{}, 1)
@@ -63,7 +69,7 @@ func (p *pool) do(j job, tasks, cost int) {
 	if tasks == 1 || len(p.workers) == 0 || tasks*cost < 2000 {
 		for t := range tasks {
 			j.task(0, t)
-			p.caller.pause(cost)
+			p.pause(&p.caller, cost)
 		}
 		return
 	}
@@ -98,12 +104,15 @@ func (p *pool) work(id int, w *worker) {
 			return
 		}
 		p.job.task(id, int(t))
-		w.pause(p.cost)
+		p.pause(w, p.cost)
 	}
 }
 
-// pause yields when enough was done.
-func (w *worker) pause(cost int) {
+// pause yields when enough was done and others may need the slot.
+func (p *pool) pause(w *worker, cost int) {
+	if !p.polite {
+		return
+	}
 	w.worked += cost
 	if w.worked > yieldAfter {
 		w.worked = 0
