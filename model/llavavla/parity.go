@@ -15,50 +15,20 @@ import (
 	"strings"
 
 	"cobot_vla/model/checkpoint"
+	"cobot_vla/model/golden"
 	"cobot_vla/model/nn"
 	"cobot_vla/model/vision"
 )
 
-// Parity is how far a backend is from reference outputs of the original implementation.
-type Parity struct {
-	Case string
-	// Diffs are the largest absolute differences, by tensor of the golden file.
-	Diffs []Diff
-	// Greedy is whether the ids are equal, by name of the golden list (greedy_ids, penalty_ids).
-	Greedy []Agreement
-}
-
-// Diff of one tensor.
-type Diff struct {
-	Tensor string
-	// Max |difference|, and Scale, the largest reference value.
-	Max, Scale float64
-	// Tolerance it is held to.
-	Tolerance float64
-	// Cosine between all values.
-	Cosine float64
-}
-
-// Agreement of one list of ids.
-type Agreement struct {
-	List         string
-	Equal, Total int
-}
-
-// OK says that everything is within its tolerance and all ids are equal.
-func (p Parity) OK() bool {
-	for _, d := range p.Diffs {
-		if !(d.Max <= d.Tolerance) {
-			return false
-		}
-	}
-	for _, a := range p.Greedy {
-		if a.Equal != a.Total {
-			return false
-		}
-	}
-	return true
-}
+// What a comparison says.
+type (
+	// Parity is how far a backend is from reference outputs of the original implementation.
+	Parity = golden.Report
+	// Diff of one tensor.
+	Diff = golden.Diff
+	// Agreement of one list of ids: greedy_ids, penalty_ids.
+	Agreement = golden.Agreement
+)
 
 // goldenInfo is what info.json says of a case beside the golden file.
 type goldenInfo struct {

@@ -130,3 +130,13 @@ func (l *Loader) Buf(data []float32, rows, cols int) nn.Buf {
 	l.b.Write(buf, data)
 	return buf
 }
+
+// Table is rows x cols numbers that are looked up, learnt tokens and positions,
+// in full precision; the tensor may have more dimensions before the last.
+func (l *Loader) Table(name string, rows, cols int) nn.Weight {
+	data := l.Vector(name, rows*cols)
+	if l.err != nil {
+		return nil
+	}
+	return l.Weight(nn.WeightSpec{Name: name, Parts: []nn.Matrix{nn.FromSlice(rows, cols, data, nil)}, Exact: true})
+}
