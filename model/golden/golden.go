@@ -9,6 +9,7 @@ import (
 	"math"
 
 	"cobot_vla/model/checkpoint"
+	"cobot_vla/model/nn"
 )
 
 // Report is how far a model is from the reference in one case.
@@ -149,25 +150,7 @@ func (f *File) Compare64(name string, got []float64, tolerance float64) {
 }
 
 // Equal holds a list against a tensor, number by number, when the file has it.
-func (f *File) Equal(name string, got []float64) {
-	if f.err != nil || !f.Has(name) {
-		return
-	}
-	want := f.Values(name)
-	if f.err == nil && len(got) != len(want) {
-		f.Fail(fmt.Errorf("list %s: %d values computed, the reference has %d", name, len(got), len(want)))
-	}
-	if f.err != nil {
-		return
-	}
-	a := Agreement{List: name, Total: len(want)}
-	for i, w := range want {
-		if got[i] == w {
-			a.Equal++
-		}
-	}
-	f.Greedy = append(f.Greedy, a)
-}
+func (f *File) Equal(name string, got []float64) { f.EqualPrefix(name, got, 0) }
 
 // Float64 is a tensor of any dtype of numbers in double precision.
 func Float64(t checkpoint.Tensor) ([]float64, error) {
@@ -216,3 +199,53 @@ func Narrow(v []float64) []float32 {
 
 // Failed says that an error was kept.
 func (f *File) Failed() bool { return f.err != nil }
+
+// ComparePrefix holds the first rows of a tensor against what was computed, when
+// the file has it: rows that only follow what was computed are left out, at most rest of them.
+func (f *File) ComparePrefix(name string, got []float32, cols, rest int, tolerance float64) {
+	if f.err != nil || !f.Has(name) {
+		return
+	}
+	want := f.Values(name)
+	if f.err != nil {
+		return
+	}
+	if left := len(want) - len(got); left < 0 || left > rest*cols {
+		f.Fail(fmt.Errorf("tensor %s: %d values computed, the reference has %d", name, len(got), len(want)))
+		return
+	}
+	d, err := Difference(name, Widen(got), want[:len(got)], tolerance)
+	f.Fail(err)
+	f.Diffs = append(f.Diffs, d)
+}
+
+// Read copies a buffer to the host; none after an error.
+func (f *File) Read(b nn.Backend, x nn.Buf) []float32 {
+	if f.err != nil {
+		return nil
+	}
+	v := make([]float32, x.Rows*x.Cols)
+	f.Fail(b.Read(v, x))
+	return v
+}
+
+// EqualPrefix is Equal where up to rest numbers follow in the file.
+func (f *File) EqualPrefix(name string, got []float64, rest int) {
+	if f.err != nil || !f.Has(name) {
+		return
+	}
+	want := f.Values(name)
+	if left := len(want) - len(got); f.err == nil && (left < 0 || left > rest) {
+		f.Fail(fmt.Errorf("list %s: %d values computed, the reference has %d", name, len(got), len(want)))
+	}
+	if f.err != nil {
+		return
+	}
+	a := Agreement{List: name, Total: len(got)}
+	for i, g := range got {
+		if g == want[i] {
+			a.Equal++
+		}
+	}
+	f.Greedy = append(f.Greedy, a)
+}

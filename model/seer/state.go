@@ -59,3 +59,8 @@ func (e *StateEncoder) Encode(dst nn.Buf, states []State) {
 	e.b.Gather(e.pair.View(0, n), e.parts.View(0, 2*n), index)
 	e.b.Linear(dst, e.pair.View(0, n), e.projector, nn.Op{})
 }
+
+// Last are the inputs and the features of the state that was encoded last, for comparisons.
+func (e *StateEncoder) Last() (gripper, armFeature, gripperFeature nn.Buf) {
+	return e.gripperIn.View(0, 1), e.parts.View(0, 1), e.parts.View(1, 1)
+}
