@@ -27,8 +27,9 @@ import (
 
 // benchCmd measures the suite on this machine.
 type benchCmd struct {
-	Nodes benchNodesCmd `cmd:"" help:"Latency and jitter of the node graph, images, CAN."`
-	Model benchModelCmd `cmd:"" help:"Speed of LLaVA-VLA on this processor, beside what the machine allows."`
+	Nodes     benchNodesCmd     `cmd:"" help:"Latency and jitter of the node graph, images, CAN."`
+	Model     benchModelCmd     `cmd:"" help:"Speed of LLaVA-VLA on this processor, beside what the machine allows."`
+	Transport benchTransportCmd `cmd:"" help:"Latency and losses of the transports: cameras, arms and odometry between processes."`
 }
 
 // benchNodesCmd measures the nodes.

@@ -165,7 +165,7 @@ func (g *graph) revive(fullName string) error {
 // simulator's and CAN buses are virtual; else they are the machine's.
 func newGraph(a *app, transport rcl.Transport, exec rcl.Executor, simulated bool) *graph {
 	g := &graph{
-		ctx: rcl.New(rcl.Options{Transport: transport, Executor: exec, Log: &a.log}),
+		ctx: rcl.New(rcl.Options{Transport: transport, Executor: exec, Log: &a.log, LogOutput: a.console}),
 		all: map[string]*member{},
 	}
 	if simulated {

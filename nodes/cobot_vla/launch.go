@@ -66,7 +66,7 @@ func (c *launchCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	if c.Processes && betweenProcesses == "" {
+	if c.Processes && a.graph.betweenProcesses() == "" {
 		return fmt.Errorf("--processes needs a transport between processes: build with -tags ros2 (in a sourced ROS 2) or -tags dds (Debian's cyclonedds-dev)")
 	}
 	if c.Processes && declares(f, "socket_dir") && args["socket_dir"] == "" { // the simulator's CAN buses as sockets

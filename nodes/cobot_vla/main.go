@@ -36,11 +36,12 @@ type cli struct {
 
 // app is what every command gets.
 type app struct {
-	ctx    context.Context
-	log    zerolog.Logger
-	stdout io.Writer
-	stderr io.Writer
-	graph  graphFlags
+	ctx     context.Context
+	log     zerolog.Logger
+	console io.Writer // where log writes
+	stdout  io.Writer
+	stderr  io.Writer
+	graph   graphFlags
 }
 
 func main() {
@@ -92,6 +93,7 @@ func run(ctx context.Context, argv []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	log := zerolog.New(zerolog.ConsoleWriter{Out: stderr, TimeFormat: "15:04:05.000", NoColor: !isTerminal(stderr)}).Level(level).With().Timestamp().Logger()
-	return parsed.Run(&app{ctx: ctx, log: log, stdout: stdout, stderr: stderr, graph: c.graphFlags})
+	console := zerolog.ConsoleWriter{Out: stderr, TimeFormat: "15:04:05.000", NoColor: !isTerminal(stderr)}
+	log := zerolog.New(console).Level(level).With().Timestamp().Logger()
+	return parsed.Run(&app{ctx: ctx, log: log, console: console, stdout: stdout, stderr: stderr, graph: c.graphFlags})
 }

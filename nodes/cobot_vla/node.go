@@ -28,7 +28,7 @@ func (c *nodeCmd) Run(a *app) error {
 	if len(rest) > 0 {
 		return fmt.Errorf("node %s takes no arguments besides --ros-args, not %q", exec, rest)
 	}
-	name := betweenProcesses
+	name := a.graph.betweenProcesses()
 	if name == "" {
 		name = "intra"
 		a.log.Warn().Msg("this build has no transport between processes: the node will hear nobody; build with -tags ros2 or -tags dds")
@@ -37,7 +37,10 @@ func (c *nodeCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	executor, clock := executorFor(exec, args)
+	executor, clock, err := executorFor(exec, args)
+	if err != nil {
+		return errors.Join(err, transport.Close())
+	}
 	g := newGraph(a, transport, executor, exec == "sim")
 	if err := g.add(exec, exec, args); err != nil {
 		return errors.Join(err, g.close())
@@ -58,17 +61,19 @@ func (c *nodeCmd) Run(a *app) error {
 
 // executorFor is the clock of a node's process: the simulator makes the time, at
 // the wall's pace; beside it (use_sim_time) others follow /clock; else it is the machine's.
-func executorFor(exec string, args rcl.Args) (rcl.Executor, *rcl.RealTime) {
+func executorFor(exec string, args rcl.Args) (rcl.Executor, *rcl.RealTime, error) {
 	if exec == "sim" {
 		step := rcl.NewLockstep(time.Time{})
 		step.Factor = 1
-		return step, nil
+		return step, nil, nil
 	}
-	for _, p := range args.Params {
-		if p.Name == "use_sim_time" && p.Value.Bool {
-			clock := rcl.NewClockTopic()
-			return clock, clock
-		}
+	simulated, err := args.UseSimTime(exec)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case simulated:
+		clock := rcl.NewClockTopic()
+		return clock, clock, nil
 	}
-	return rcl.NewRealTime(), nil
+	return rcl.NewRealTime(), nil, nil
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // Args are what a command line or a launch file says of a node:
-// --ros-args -r from:=to -p name:=value --params-file f.
+// --ros-args -r from:=to -p name:=value --params-file f --log-level l.
 type Args struct {
 	// Remaps apply in order; the first that matches wins.
 	Remaps []Remap
@@ -15,6 +15,8 @@ type Args struct {
 	Params []ParamOverride
 	// Levels of the log, in order; the last that matches wins.
 	Levels []Level
+	// NoRosout and NoStdout keep the log off /rosout and off the console.
+	NoRosout, NoStdout bool
 }
 
 // Remap is one remapping rule.

@@ -25,6 +25,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"sync"
 	"time"
@@ -51,6 +52,7 @@ type Context struct {
 	transport Transport
 	exec      Executor
 	log       zerolog.Logger
+	logOutput io.Writer // nil: nodes don't publish /rosout
 
 	mu      sync.Mutex
 	nodes   []*Node
@@ -66,6 +68,9 @@ type Options struct {
 	Executor Executor
 	// Log receives the nodes' log lines; default: discard.
 	Log *zerolog.Logger
+	// LogOutput is where Log writes. With it the nodes write their lines there and
+	// publish them on /rosout, as ROS 2's do; default: nothing is published.
+	LogOutput io.Writer
 }
 
 // New makes a context.
@@ -74,7 +79,7 @@ func New(o Options) *Context {
 	if o.Log != nil {
 		log = *o.Log
 	}
-	return &Context{transport: o.Transport, exec: o.Executor, log: log}
+	return &Context{transport: o.Transport, exec: o.Executor, log: log, logOutput: o.LogOutput}
 }
 
 // Now is the executor's time.
@@ -126,7 +131,7 @@ func (c *Context) newNode(name string, args Args) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := n.params.attach(n); err != nil {
+	if err := errors.Join(n.publishLog(), n.params.attach(n)); err != nil {
 		n.Kill()
 		return nil, fmt.Errorf("rcl: node %s: %w", full, err)
 	}

@@ -10,8 +10,9 @@ import (
 )
 
 // ParseArgs splits a command line into what ROS 2 takes (between --ros-args and
-// -- or the end) and the rest. It knows -r/--remap, -p/--param, --params-file
-// and --log-level; anything else between the marks is an error.
+// -- or the end) and the rest. It knows -r/--remap, -p/--param, --params-file,
+// --log-level and --enable-… or --disable-rosout-logs, -stdout-logs and
+// -external-lib-logs; anything else between the marks is an error.
 func ParseArgs(argv []string) (Args, []string, error) {
 	var a Args
 	var rest []string
@@ -25,8 +26,9 @@ func ParseArgs(argv []string) (Args, []string, error) {
 			rest = append(rest, arg)
 		case arg == "--":
 			ros = false
+		case a.logFlag(arg):
 		case !takesValue(arg):
-			return a, nil, fmt.Errorf("--ros-args: unknown argument %q; known are -r from:=to, -p name:=value, --params-file FILE, --log-level LEVEL", arg)
+			return a, nil, fmt.Errorf("--ros-args: unknown argument %q; known are -r from:=to, -p name:=value, --params-file FILE, --log-level LEVEL, --disable-rosout-logs, --disable-stdout-logs", arg)
 		case i+1 == len(argv):
 			return a, nil, fmt.Errorf("--ros-args: %s needs a value", arg)
 		default:
@@ -37,6 +39,26 @@ func ParseArgs(argv []string) (Args, []string, error) {
 		}
 	}
 	return a, rest, nil
+}
+
+// logFlag takes an argument that says where the log goes; false when it is none.
+// There is no external log library to switch.
+func (a *Args) logFlag(arg string) bool {
+	verb, what, _ := strings.Cut(strings.TrimPrefix(arg, "--"), "-")
+	off := verb == "disable"
+	if !off && verb != "enable" {
+		return false
+	}
+	switch what {
+	case "rosout-logs":
+		a.NoRosout = off
+	case "stdout-logs":
+		a.NoStdout = off
+	case "external-lib-logs":
+	default:
+		return false
+	}
+	return true
 }
 
 func takesValue(flag string) bool {

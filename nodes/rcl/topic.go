@@ -95,7 +95,7 @@ type Info struct {
 type Stats struct {
 	Received  uint64 // entered the queue
 	Dropped   uint64 // pushed out of the queue by newer ones
-	Lost      uint64 // never arrived, by the publishers' sequence numbers
+	Lost      uint64 // never arrived, by the publishers' sequence numbers or the transport's count
 	Malformed uint64 // could not be decoded
 	Deadlines uint64 // deadline periods without a message
 }
@@ -173,6 +173,7 @@ func (s *Subscription) deliver(sm Sample) {
 	}
 	s.heard = true
 	s.stats.Received++
+	s.stats.Lost += sm.Lost
 	if sm.Sequence != 0 {
 		if last := s.last[sm.Publisher]; last != 0 && sm.Sequence > last+1 {
 			s.stats.Lost += sm.Sequence - last - 1

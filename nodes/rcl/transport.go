@@ -68,6 +68,9 @@ type Sample struct {
 	// Publisher identifies the publisher; Sequence grows by one with its messages, 0 when the transport has none.
 	Publisher string
 	Sequence  uint64
+	// Lost is how many messages the transport knows to be lost before this one,
+	// where it counts them otherwise than by Sequence.
+	Lost uint64
 	// Sent is when it was published, by the publisher's clock; zero when unknown.
 	Sent time.Time
 }
