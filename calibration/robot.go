@@ -27,6 +27,11 @@ type Pose struct {
 	RPY [3]float64 `yaml:"rpy,flow"`
 }
 
+// Ready is where the arms of a Cobot-Magic wait for work at a table as high as
+// their mounts, six joint angles [rad]: the fingers 0.30 m ahead of the mount and
+// 0.17 m above it, pointing 63° down. People move them there before they record or run a policy.
+func Ready() [6]float64 { return [6]float64{0, 1.283, -0.922, 0, 0.826, 0} }
+
 // Arm is one PiPER arm with its gripper.
 type Arm struct {
 	// Side is left or right; it names topics (/puppet/joint_left) and frames.

@@ -49,9 +49,15 @@ func newArm(w *World, calibrated calibration.Arm) (*arm, error) {
 		if a.fingerQ[n], a.fingerD[n] = w.engine.joint(name); a.fingerQ[n] < 0 {
 			return nil, fmt.Errorf("mujoco: the model has no joint %s", name)
 		}
+		if w.cfg.Scene.Ready {
+			w.mem.qpos[a.fingerQ[n]] = calibrated.Gripper.Stroke / 2
+		}
 	}
 	if a.width = w.engine.index(actuatorKind, a.side+"_width"); a.width < 0 {
 		return nil, fmt.Errorf("mujoco: the model has no motor %s_width", a.side)
+	}
+	if w.cfg.Scene.Ready { // until somebody drives them, ready arms hold
+		a.drive = plant.ArmDrive{Power: plant.Holding, Joints: start, GripperOn: true, Width: calibrated.Gripper.Stroke, Torque: calibrated.Gripper.Torque}
 	}
 	a.grip.ref.rate = 60
 	a.grip.ref.maxVelocity = calibrated.Gripper.MaxVelocity

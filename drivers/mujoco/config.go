@@ -22,9 +22,10 @@ type Config struct {
 	Robot calibration.Robot
 	// Scene is where it stands. Required: see scene.Tasks for samplers.
 	Scene scene.Scene
-	// Start is where the arms' joints start [rad], by side. Default: as they rest
-	// without power, parked with joints 2 and 3 on their stops, which is where a
-	// world leaves them as long as nobody drives them.
+	// Start is where the arms' joints start [rad], by side. Default: calibration.Ready
+	// with open grippers when the scene is Ready; else as they rest without power,
+	// parked with joints 2 and 3 on their stops, which is where a world leaves them as
+	// long as nobody drives them.
 	Start map[string][6]float64
 	// Seed of the nuisances of Variation. The scene brings its own.
 	Seed uint64
@@ -135,6 +136,9 @@ func (c Config) filled() (Config, error) {
 func (c Config) start(a calibration.Arm) [6]float64 {
 	if q, given := c.Start[a.Side]; given {
 		return q
+	}
+	if c.Scene.Ready {
+		return calibration.Ready()
 	}
 	q := a.Park
 	q[1], q[2] = a.Joints[1].Lower-limitSlack, a.Joints[2].Upper+limitSlack

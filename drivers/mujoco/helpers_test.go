@@ -120,7 +120,8 @@ func bottleScene(t testing.TB, clutter int) scene.Scene {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := task.Sample(1, scene.Ranges{Clutter: clutter})
+	s := task.Sample(1, 0)
+	s = scene.Variation{Clutter: clutter}.Vary(s)
 	bottle, _ := s.Object("bottle")
 	s.Robot = scene.Start{X: bottle.Pose.Position[0] - 0.75}
 	return s

@@ -68,7 +68,8 @@ func (b *builder) visual() {
 	v.add("global", number("offwidth", float64(b.cfg.Render.MaxWidth)), number("offheight", float64(b.cfg.Render.MaxHeight)))
 	v.add("quality", number("offsamples", float64(b.cfg.Render.Samples)), number("shadowsize", 2048))
 	v.add("map", number("znear", 0.01), number("zfar", 30), number("shadowclip", 1.5), number("shadowscale", 0.8))
-	v.add("headlight", nums("ambient", 0.34, 0.34, 0.36), nums("diffuse", 0.28, 0.28, 0.28), nums("specular", 0.05, 0.05, 0.05))
+	dim := brightness(b.cfg.Scene.Look)
+	v.add("headlight", nums("ambient", 0.34*dim, 0.34*dim, 0.36*dim), nums("diffuse", 0.28*dim, 0.28*dim, 0.28*dim), nums("specular", 0.05, 0.05, 0.05))
 }
 
 // room is the floor, the sky, the lamps and the film camera.
@@ -86,8 +87,9 @@ func (b *builder) room() {
 
 	b.world.add("geom", text("name", "floor"), text("type", "plane"), nums("size", 0, 0, 0.05), text("material", "floor"),
 		number("contype", roomBit), number("conaffinity", roomBit), number("condim", 3), nums("friction", b.vary(1.0), 0.005, 0.0001))
-	lamp := look.Light
-	b.world.add("light", nums("pos", 0.6, -1.2, 3.2), nums("dir", 0.15, 0.4, -1), text("directional", "true"), text("castshadow", "true"),
+	dim := brightness(look)
+	lamp := shade(look.Light, dim)
+	b.world.add("light", nums("pos", 0.6+look.LampX, -1.2+look.LampY, 3.2), nums("dir", 0.15-0.3*look.LampX, 0.4-0.3*look.LampY, -1), text("directional", "true"), text("castshadow", "true"),
 		vec("diffuse", lamp), nums("specular", 0.25, 0.25, 0.25))
 	b.world.add("light", nums("pos", -1.5, 2.5, 2.5), nums("dir", 0.5, -0.6, -0.6), text("directional", "true"), text("castshadow", "false"),
 		nums("diffuse", 0.20, 0.21, 0.24), nums("specular", 0, 0, 0))
@@ -107,8 +109,20 @@ func (b *builder) material(name string, specular, shininess float64) {
 func (b *builder) table(t scene.Table) {
 	const thickness, leg = 0.035, 0.025 // half of a leg's edge; chosen
 	tex := "top_" + t.Name
-	b.asset.add("texture", text("name", tex), text("type", "cube"), text("builtin", "flat"), vec("rgb1", t.Color), vec("rgb2", t.Color),
-		text("mark", "random"), number("random", 0.03), vec("markrgb", shade(t.Color, 0.93)), number("width", 128), number("height", 128))
+	second := t.Second
+	if second == ([3]float64{}) {
+		second = shade(t.Color, 0.93)
+	}
+	top := []attribute{text("name", tex), text("type", "cube"), vec("rgb1", t.Color), number("width", 128), number("height", 128)}
+	switch t.Pattern {
+	case scene.Checked:
+		top = append(top, text("builtin", "checker"), vec("rgb2", second))
+	case scene.Graded:
+		top = append(top, text("builtin", "gradient"), vec("rgb2", second))
+	default:
+		top = append(top, text("builtin", "flat"), vec("rgb2", t.Color), text("mark", "random"), number("random", 0.03), vec("markrgb", second))
+	}
+	b.asset.add("texture", top...)
 	b.asset.add("material", text("name", tex), text("texture", tex), number("specular", 0.2), number("shininess", 0.3))
 	body := b.world.body(t.Name, [3]float64{t.X, t.Y, t.Height}, quaternion([3]float64{0, 0, t.Yaw}))
 	body.add("geom", text("type", "box"), nums("size", t.Depth/2, t.Width/2, thickness/2), nums("pos", 0, 0, -thickness/2),
@@ -130,4 +144,12 @@ func shade(c [3]float64, by float64) [3]float64 {
 		c[i] = min(c[i]*by, 1)
 	}
 	return c
+}
+
+// brightness of a scene's light.
+func brightness(look scene.Look) float64 {
+	if look.Brightness == 0 {
+		return 1
+	}
+	return look.Brightness
 }

@@ -171,23 +171,25 @@ func (b *builder) bell(o scene.Object) {
 	// 1 N to begin, 2.5 N at the bottom (chosen: a desk bell's).
 	button.add("joint", text("name", o.Name+"_button"), text("type", "slide"), nums("axis", 0, 0, -1), text("limited", "true"),
 		nums("range", 0, scene.BellTravel), number("stiffness", 250), number("springref", -0.004), number("damping", 1), number("armature", 0.02), nums("solreflimit", 0.005, 1))
-	b.felt(button, "cylinder", nums("size", 0.010, 0.004), nums("pos", 0, 0, -0.004))
-	button.shape("cylinder", []float64{0.010, 0.004}, [3]float64{0, 0, -0.004}, silver, "metal")
+	knob := 0.4 * r // a wide one, as for a game show
+	b.felt(button, "cylinder", nums("size", knob, 0.004), nums("pos", 0, 0, -0.004))
+	button.shape("cylinder", []float64{knob, 0.004}, [3]float64{0, 0, -0.004}, silver, "metal")
 	button.shape("cylinder", []float64{0.004, 0.010}, [3]float64{0, 0, -0.016}, silver, "metal")
 	b.contact.add("exclude", text("body1", o.Name), text("body2", o.Name+"_button"))
 }
 
-// pot is a vessel with two handles.
+// pot is a vessel with an upright knob on each side, which stands on an arm from the wall.
 func (b *builder) pot(o scene.Object) {
+	const knob = scene.KnobWidth / 2
 	r, h := o.Size[0]/2, o.Size[2]
 	b.vessel(o, 0.96, 0.004, []float64{0, 0.05, 1}, []float64{0.93, 0.97, 1})
 	body := b.world.children[len(b.world.children)-1]
 	for _, s := range []float64{-1, 1} {
-		y := s * (r + 0.016)
-		b.board(body, [3]float64{0.030, 0.006, 0.006}, [3]float64{0, y + s*0.010, 0.85 * h}, dark)
-		for _, x := range []float64{-0.024, 0.024} {
-			b.board(body, [3]float64{0.006, 0.014, 0.006}, [3]float64{x, y - s*0.004, 0.85 * h}, dark)
-		}
+		y := s * (r + scene.PotKnob)
+		foot, top := [3]float64{0, y, 0.55 * h}, [3]float64{0, y, h + scene.KnobRise - knob}
+		b.felt(body, "capsule", number("size", knob), nums("fromto", foot[0], foot[1], foot[2], top[0], top[1], top[2]))
+		body.bar("capsule", foot, top, knob, dark, "plastic")
+		b.board(body, [3]float64{0.012, (scene.PotKnob - 0.5*knob) / 2, 0.005}, [3]float64{0, s * (r + (scene.PotKnob-0.5*knob)/2), 0.6 * h}, dark)
 	}
 }
 

@@ -169,6 +169,11 @@ func (b *builder) frame(base *element) {
 
 // camera looks where the calibration says: its body's x is MuJoCo's -z, its y is -x, its z is y.
 func (b *builder) camera(parent *element, cam calibration.Camera) {
+	shift := b.cfg.Scene.Cameras[cam.Name]
+	for k := range 3 {
+		cam.Mount.XYZ[k] += shift.XYZ[k]
+		cam.Mount.RPY[k] += shift.RPY[k]
+	}
 	q := quaternion(cam.Mount.RPY)
 	look := multiply(q, [4]float64{0.5, 0.5, -0.5, -0.5})
 	parent.add("camera", text("name", cam.Name), vec("pos", cam.Mount.XYZ), quat("quat", look),

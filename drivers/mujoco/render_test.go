@@ -100,7 +100,7 @@ func TestPicturesAgreeWithIntrinsics(t *testing.T) {
 		{scene.At(1.62, 0.35, 0.70), Size{320, 240}},
 	} {
 		place, size := c.place, c.size
-		s := task.Sample(1, scene.Ranges{})
+		s := task.Sample(1, 0)
 		block := scene.Object{Name: "target", Kind: scene.Block, Size: [3]float64{0.05, 0.05, 0.05}, Color: magenta, Pose: place}.Filled()
 		s.Objects = []scene.Object{block}
 		s.Robot = scene.Start{X: 0.75, Yaw: 0.05}

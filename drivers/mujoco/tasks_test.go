@@ -17,7 +17,7 @@ func attempt(t *testing.T, name string, x float64) (*hand, *scene.Verdict) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := task.Sample(1, scene.Ranges{})
+	s := task.Sample(1, 0)
 	if x != 0 {
 		s.Robot = scene.Start{X: x}
 	}
@@ -51,9 +51,17 @@ func TestDrawerOpensByItsHandle(t *testing.T) {
 func TestDrawerCloses(t *testing.T) {
 	h, verdict := attempt(t, "close_drawer", 0)
 	handle := h.local("cabinet_handle")
-	h.move("left", h.reach("left", handle[0]-0.08, handle[1], handle[2], 0, 0.3), 2*time.Second)
-	profile(h, 0.235, 0.2, 0.3, func(v float64) { h.w.Base().Drive(v, 0) })
-	h.wait(time.Second)
+	h.drives["left"].Width = 0
+	at := func(x, up float64) [6]float64 { return h.reach("left", x, handle[1], handle[2]+up, 0, 1.1) }
+	h.move("left", at(handle[0]-0.06, 0.08), time.Second)
+	h.move("left", at(handle[0]-0.06, 0.01), 500*time.Millisecond)
+	if verdict.Over || verdict.Progress > 0.4 {
+		t.Errorf("before the push the verdict is %+v", *verdict)
+	}
+	open, _ := h.w.Joint("cabinet_drawer")
+	h.move("left", at(handle[0]+open/2, 0.01), 700*time.Millisecond)
+	h.move("left", at(handle[0]+open-0.02, 0.01), 700*time.Millisecond)
+	h.wait(600 * time.Millisecond)
 	if !verdict.Success {
 		open, _ := h.w.Joint("cabinet_drawer")
 		t.Errorf("the drawer is %.1f cm open, verdict %+v", 100*open, *verdict)
@@ -63,15 +71,17 @@ func TestDrawerCloses(t *testing.T) {
 func TestBellClicks(t *testing.T) {
 	h, verdict := attempt(t, "click_bell", 0)
 	button := h.local("bell_button")
-	h.move("left", h.reach("left", button[0], button[1], button[2]+0.08, 0, 1.0), 2*time.Second)
+	at := func(up float64) [6]float64 { return h.reach("left", button[0], button[1], button[2]+up, 0, 1.1) }
+	h.drives["left"].Width = 0
+	h.move("left", at(0.08), time.Second)
 	if depth, _ := h.w.Joint("bell_button"); verdict.Success || math.Abs(depth) > 2e-4 {
 		t.Errorf("untouched, the button is %.2f mm down; verdict %+v", 1000*depth, *verdict)
 	}
-	h.move("left", h.reach("left", button[0], button[1], button[2]+0.010, 0, 1.0), time.Second)
+	h.move("left", at(0.006), time.Second)
 	if !verdict.Success {
 		t.Errorf("pressed, the verdict is %+v", *verdict)
 	}
-	h.move("left", h.reach("left", button[0], button[1], button[2]+0.08, 0, 1.0), time.Second)
+	h.move("left", at(0.08), time.Second)
 	if depth, _ := h.w.Joint("bell_button"); math.Abs(depth) > 2e-4 {
 		t.Errorf("let go of, the button is still %.2f mm down", 1000*depth)
 	}
@@ -80,25 +90,20 @@ func TestBellClicks(t *testing.T) {
 func TestBlockGoesIntoTheBasket(t *testing.T) {
 	h, verdict := attempt(t, "pick_block", 0)
 	block, basket := h.local("block"), h.local("basket")
-	yaw := 0.0
-	if p, ok := h.w.Pose("block"); ok {
-		yaw = p.Yaw()
-	}
 	above := func(p [3]float64, up float64) [6]float64 {
-		return h.reachRolled("right", p[0], p[1], p[2]+up, 0, 0.95, -yaw)
+		return h.reach("left", p[0], p[1], p[2]+up, math.Atan2(p[1]-0.25, p[0]-0.25), 1.1)
 	}
-	h.drives["right"].Width = 0.07
-	h.move("right", above(block, 0.12), 2*time.Second)
-	h.move("right", above(block, 0.022), time.Second)
-	h.drives["right"].Width = 0
+	h.drives["left"].Width = 0.07
+	h.move("left", above(block, 0.12), time.Second)
+	h.move("left", above(block, 0.040), time.Second)
+	h.drives["left"].Width = 0
 	h.wait(700 * time.Millisecond)
-	h.move("right", above(block, 0.18), time.Second)
-	h.move("right", above(basket, 0.18), 1500*time.Millisecond)
+	h.move("left", above(block, 0.14), time.Second)
+	h.move("left", above(basket, 0.14), 1500*time.Millisecond)
 	if verdict.Over || verdict.Progress < 0.6 {
 		t.Errorf("over the basket the verdict is %+v", *verdict)
 	}
-	h.move("right", above(basket, 0.10), time.Second)
-	h.drives["right"].Width = 0.07
+	h.drives["left"].Width = 0.07
 	h.wait(1500 * time.Millisecond)
 	if !verdict.Success {
 		t.Errorf("the verdict is %+v; the block touches %v", *verdict, h.w.Contacts("block"))

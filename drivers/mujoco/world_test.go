@@ -19,7 +19,7 @@ const degree = math.Pi / 180
 // emptyScene is the room without a table: room to drive.
 func emptyScene() scene.Scene {
 	task, _ := scene.ByName("fetch_bottle")
-	s := task.Sample(1, scene.Ranges{})
+	s := task.Sample(1, 0)
 	s.Tables, s.Objects = nil, nil
 	s.Robot = scene.Start{}
 	return s
@@ -256,7 +256,7 @@ func TestSameBits(t *testing.T) {
 // TestThingsStayWhereTheyStand: nothing on the table moves by itself.
 func TestThingsStayWhereTheyStand(t *testing.T) {
 	for _, task := range scene.Tasks() {
-		s := task.Sample(3, scene.DefaultRanges())
+		s := task.Scene(3, scene.Variation{Clutter: 4})
 		h := newHand(t, s, nil)
 		h.wait(200 * time.Millisecond)
 		before := h.w.Truth()

@@ -8,8 +8,17 @@ import (
 	"gonum.org/v1/gonum/spatial/r3"
 )
 
-// step decides where both arms should be one step on.
-func (p *Policy) step(w *world) ([2]target, error) {
+// fetchBottle is the mobile task: drive to the table, line up, approach, close, lift.
+func fetchBottle() script {
+	return script{
+		name: "fetch_bottle", nouns: []string{"bottle"}, needs: []string{"bottle", "table"},
+		step: (*Policy).fetchStep, drive: (*Policy).drive, done: (*Policy).fetched,
+		poses: func(p *Policy, i int) ([][6]float64, error) { return p.bottlePoses(i) },
+	}
+}
+
+// fetchStep decides where both arms should be one step on.
+func (p *Policy) fetchStep(w *world) ([2]target, error) {
 	i := p.worker(w)
 	var t [2]target
 	for k := range t {
@@ -81,9 +90,9 @@ func (p *Policy) linedUp(g grip) bool {
 // near reports whether arm i's fingers are so near to the bottle that they must leave it backwards.
 func (p *Policy) near(w *world, i int) bool {
 	tip := p.arms[i].mount.Mul(p.arms[i].arm.FK(w.arms[i].joints))
-	d := r3.Sub(tip.P, w.bottle.P)
-	up := r3.Dot(d, w.bottle.Z)
-	side := r3.Norm(r3.Sub(d, r3.Scale(up, w.bottle.Z)))
+	d := r3.Sub(tip.P, w.bottle().P)
+	up := r3.Dot(d, w.bottle().Z)
+	side := r3.Norm(r3.Sub(d, r3.Scale(up, w.bottle().Z)))
 	return side < p.cfg.Backoff-0.02 && up < p.cfg.BottleHeight+0.05
 }
 
@@ -160,9 +169,9 @@ func (p *Policy) raisedPose(i int, first float64) [6]float64 {
 // clear reports whether the hand keeps clearance from table and bottle all the way.
 func (p *Policy) clear(w *world, i int, from, to [6]float64) bool {
 	const samples, clearance = 12, 0.012
-	table := kinematics.Tabletop("table", w.table, p.cfg.TableDepth, p.cfg.TableWidth)
+	table := kinematics.Tabletop("table", w.table(), p.cfg.TableDepth, p.cfg.TableWidth)
 	bottle := kinematics.Capsule{
-		A: w.bottle.P, B: w.bottle.Apply(r3.Vec{Z: p.cfg.BottleHeight}), Radius: p.cfg.BottleDiameter / 2,
+		A: w.bottle().P, B: w.bottle().Apply(r3.Vec{Z: p.cfg.BottleHeight}), Radius: p.cfg.BottleDiameter / 2,
 	}
 	for n := 1; n <= samples; n++ {
 		var q [6]float64
@@ -181,12 +190,25 @@ func (p *Policy) clear(w *world, i int, from, to [6]float64) bool {
 	return true
 }
 
-// done reports whether the bottle is held and high enough, so that nothing is left to do.
-func (p *Policy) done(w *world) bool {
+// fetched reports whether the bottle is held and high enough, so that nothing is left to do.
+func (p *Policy) fetched(w *world) bool {
 	for i := range p.arms {
 		if p.holds(w, i) && w.raised() > p.cfg.Lift-0.02 {
 			return true
 		}
 	}
 	return false
+}
+
+// imagineBottle moves the world to where the targets bring it; a bottle that is held goes along.
+// What the fingers meet is not foreseen: their widths stay as measured.
+func (p *Policy) imagineBottle(w *world, t [2]target) {
+	for i := range w.arms {
+		if p.holds(w, i) {
+			arm := p.arms[i]
+			before, after := arm.mount.Mul(arm.arm.FK(w.arms[i].joints)), arm.mount.Mul(arm.arm.FK(t[i].joints))
+			w.things["bottle"] = after.Mul(before.Inverse()).Mul(w.bottle())
+		}
+		w.arms[i].joints, w.arms[i].command = t[i].joints, t[i].width
+	}
 }

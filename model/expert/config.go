@@ -4,11 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 )
 
-// Config is what the solver takes for granted of the task. The factory values
-// fit the scene fetch_bottle; whoever changes the bottle changes them here.
+// Config is what the scripts take for granted of their tasks. The factory values
+// fit the simulator's scenes; whoever changes a thing there changes them here.
 type Config struct {
+	// Task is the name of the task it does, see Tasks; empty: the one that ground truth names.
+	Task string
 	// GraspHeight above the bottle's frame, the centre of its underside [m]; default 0.09,
 	// half of an 18 cm bottle. Higher gives the hand more room above the table, and grips nearer to the neck.
 	GraspHeight float64
@@ -43,9 +47,16 @@ type Config struct {
 	// 0.07: 0.7 rad/s at 0.1 s. ApproachStep bounds the fingertips' way in one step near
 	// it, and while lifting [m]; default 0.012.
 	TravelStep, ApproachStep float64
+
+	// BellHeight of the bell's button above its underside [m]; default 0.06.
+	BellHeight float64
+	// BasketSize are the basket's outer edges [m]; default 0.20, 0.22, 0.07.
+	BasketSize [3]float64
+	// CabinetDepth of the cabinet, and HandleOut, how far its handle stands before it [m]; default 0.22 and 0.04.
+	CabinetDepth, HandleOut float64
 }
 
-// DefaultConfig fits the scene fetch_bottle.
+// DefaultConfig fits the simulator's scenes.
 func DefaultConfig() Config {
 	return Config{
 		GraspHeight: 0.09, BottleDiameter: 0.056, BottleHeight: 0.18,
@@ -53,6 +64,7 @@ func DefaultConfig() Config {
 		Pitch: 0.35, Reach: 0.48, MinReach: 0.42, MaxReach: 0.55, MaxBearing: 0.22,
 		SideTolerance: 0.045, DriveTolerance: 0.03,
 		Backoff: 0.11, Lift: 0.15, TravelStep: 0.07, ApproachStep: 0.012,
+		BellHeight: 0.06, BasketSize: [3]float64{0.20, 0.22, 0.07}, CabinetDepth: 0.22, HandleOut: 0.04,
 	}
 }
 
@@ -82,5 +94,14 @@ func (c Config) Validate() error {
 	within("Lift", c.Lift, 0.02, 0.5, "m")
 	within("TravelStep", c.TravelStep, 0.005, 0.3, "rad")
 	within("ApproachStep", c.ApproachStep, 0.001, 0.05, "m")
+	within("BellHeight", c.BellHeight, 0.02, 0.2, "m")
+	for _, edge := range c.BasketSize {
+		within("BasketSize", edge, 0.03, 0.5, "m")
+	}
+	within("CabinetDepth", c.CabinetDepth, 0.05, 0.5, "m")
+	within("HandleOut", c.HandleOut, 0.01, 0.1, "m")
+	if c.Task != "" && !slices.Contains(Tasks(), c.Task) {
+		errs = append(errs, fmt.Errorf("expert: Task is %q; it knows %s", c.Task, strings.Join(Tasks(), ", ")))
+	}
 	return errors.Join(errs...)
 }

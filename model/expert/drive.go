@@ -36,7 +36,7 @@ func (p *Policy) drive(w *world, mobile bool) (*model.Navigation, error) {
 			return nil, nil // the arms fold before the base moves
 		}
 	}
-	b := w.bottle.P
+	b := w.bottle().P
 	if !mobile {
 		return nil, fmt.Errorf("%w: it stands at (%.2f, %.2f) m from base_link and the task allows no driving; ask for a mobile task", ErrPlace, b.X, b.Y)
 	}
@@ -85,7 +85,7 @@ func (p *Policy) worker(w *world) int {
 		return 0
 	case p.holds(w, 1) || right && !left:
 		return 1
-	case w.bottle.P.Y >= 0:
+	case w.bottle().P.Y >= 0:
 		return 0
 	}
 	return 1

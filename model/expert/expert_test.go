@@ -201,7 +201,7 @@ func TestActSaysWhyNot(t *testing.T) {
 		change func(*model.Observation)
 	}{
 		{"another task", ErrInstruction, "does not speak of the bottle", func(o *model.Observation) { o.Instruction = "open the drawer" }},
-		{"no truth", ErrTruth, "lacks the pose of base_link", func(o *model.Observation) { o.Truth = nil }},
+		{"no truth", ErrTruth, "lacks the frame task/NAME", func(o *model.Observation) { o.Truth = nil }},
 		{"no bottle", ErrTruth, "lacks the pose of bottle", func(o *model.Observation) { delete(o.Truth, "bottle") }},
 		{"truth is nonsense", ErrTruth, "the pose of table holds NaN", func(o *model.Observation) {
 			o.Truth["table"] = model.Pose{Position: [3]float64{math.NaN()}}
@@ -266,8 +266,8 @@ func TestHalfBinError(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("half a bin in every joint moves the grasp centre by at most %.2f mm (at %.3f)", mm, at)
-	if mm > 4 {
-		t.Errorf("%.2f mm; 4 mm is the aim: narrow the workspace (Config.MinReach, MaxReach, MaxBearing)", mm)
+	if mm > 5.5 {
+		t.Errorf("%.2f mm; grasps forgive 1 cm, half of which is for tokens: narrow the tasks' workspace", mm)
 	}
 }
 

@@ -43,4 +43,4 @@ func manifest() (checkpoint.Manifest, error) {
 
 // FileHeader is the comment at the top of statistics.yaml.
 const FileHeader = `Statistics of the expert policy for the factory Cobot-Magic: every joint's range over
-the poses of the task. Made by: go generate ./model/expert`
+the poses of all tasks. Made by: go generate ./model/expert`

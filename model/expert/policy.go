@@ -1,17 +1,17 @@
-// Package expert is a policy without a network: a scripted solver of the
-// mobile task fetch_bottle ("move to the table and fetch the bottle") that sees
-// the simulator's ground truth. It shows that the whole robot works, gives
-// training its demonstrations and evaluation its upper bound.
+// Package expert is a policy without a network: scripted solvers of the
+// simulator's tasks that see its ground truth. They show that the whole robot
+// works, give training its demonstrations and evaluation its upper bound.
 //
-// It speaks tokens: every target leaves through the action tokenizer, and what
+// The expert speaks tokens: every target leaves through the action tokenizer, and what
 // it returns is what those tokens say, so that the robot does nothing a language
 // model could not have said. And it is a function of the observation alone: the
-// phase of the task (drive, line up, approach, close, lift) is read from where
-// things are, never remembered. Whatever pushes, delays or repeats it, the next
-// observation says what to do, and a bottle that slipped is fetched again.
+// phase of a task (line up, go down, close, lift) is read from where things are and
+// from the gripper's measured and commanded width, never remembered. Whatever pushes,
+// delays or repeats it, the next observation says what to do, and a thing that
+// slipped is taken again.
 //
-// Ground truth it needs, in the world's frame: base_link, table (the centre of
-// the top's surface) and bottle (the centre of its underside, z up along it).
+// Ground truth it needs, in the world's frame: base_link, the table (the centre of its
+// top), the task's things, and a frame task/NAME that says which task it is.
 package expert
 
 import (
@@ -19,7 +19,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strings"
 
 	"cobot_vla/calibration"
 	"cobot_vla/calibration/kinematics"
@@ -30,7 +29,7 @@ import (
 
 // What the expert can't do anything about.
 var (
-	// ErrInstruction: it was asked for something else than the bottle.
+	// ErrInstruction: it was asked for something else than its task, or has no script for it.
 	ErrInstruction = errors.New("expert: not its task")
 	// ErrTruth: the observation lacks ground truth, or it makes no sense.
 	ErrTruth = errors.New("expert: ground truth")
@@ -40,9 +39,10 @@ var (
 	ErrPlace = errors.New("expert: the bottle is out of reach")
 )
 
-// Policy fetches the bottle.
+// Policy does the tasks of Tasks.
 type Policy struct {
 	cfg      Config
+	scripts  []script
 	manifest checkpoint.Manifest
 	stats    calibration.Statistics
 	grammar  *token.Grammar
@@ -87,7 +87,7 @@ func build(robot calibration.Robot, cfg Config, m checkpoint.Manifest, s calibra
 	if err != nil {
 		return nil, fmt.Errorf("expert: %w", err)
 	}
-	p := &Policy{cfg: cfg, manifest: m, stats: s, grammar: g, bodies: bodies}
+	p := &Policy{cfg: cfg, scripts: scripts(), manifest: m, stats: s, grammar: g, bodies: bodies}
 	for i, a := range robot.Arms {
 		if p.arms[i], err = newSide(a, m); err != nil {
 			return nil, err
@@ -116,26 +116,29 @@ func (p *Policy) Act(ctx context.Context, obs model.Observation, emit func(int, 
 	if err := ctx.Err(); err != nil {
 		return model.Action{}, err
 	}
-	if !strings.Contains(strings.ToLower(obs.Instruction), "bottle") {
-		return model.Action{}, fmt.Errorf("%w: instruction %q does not speak of the bottle; say \"move to the table and fetch the bottle\"", ErrInstruction, obs.Instruction)
-	}
-	w, err := p.see(obs)
+	task, err := p.script(obs)
 	if err != nil {
 		return model.Action{}, err
 	}
-	drive, err := p.drive(w, obs.Mobile)
+	w, err := p.see(task, obs)
 	if err != nil {
 		return model.Action{}, err
 	}
-	if drive != nil {
-		return model.Action{Navigation: drive}, nil
+	if task.drive != nil {
+		drive, err := task.drive(p, w, obs.Mobile)
+		if err != nil {
+			return model.Action{}, err
+		}
+		if drive != nil {
+			return model.Action{Navigation: drive}, nil
+		}
 	}
-	action := model.Action{Done: p.done(w)}
+	action := model.Action{Done: task.done(p, w)}
 	for k := range p.manifest.Action.Chunk {
 		if err := ctx.Err(); err != nil {
 			return model.Action{}, err
 		}
-		target, err := p.step(w)
+		target, err := task.step(p, w)
 		if err != nil {
 			return model.Action{}, err
 		}
@@ -147,23 +150,14 @@ func (p *Policy) Act(ctx context.Context, obs model.Observation, emit func(int, 
 		if emit != nil {
 			emit(k, values, ids)
 		}
-		// The next step is planned as if this one had been done to the letter. What the
-		// fingers meet is not foreseen: their widths stay as measured.
-		p.imagine(w, target)
+		// The next step is planned as if this one had been done to the letter.
+		if task.grasps != nil || task.imagine != nil {
+			p.imagine(task, w, target)
+		} else {
+			p.imagineBottle(w, target)
+		}
 	}
 	return action, nil
-}
-
-// imagine moves the world to where the targets bring it; a bottle that is held goes along.
-func (p *Policy) imagine(w *world, t [2]target) {
-	for i := range w.arms {
-		if p.holds(w, i) {
-			arm := p.arms[i]
-			before, after := arm.mount.Mul(arm.arm.FK(w.arms[i].joints)), arm.mount.Mul(arm.arm.FK(t[i].joints))
-			w.bottle = after.Mul(before.Inverse()).Mul(w.bottle)
-		}
-		w.arms[i].joints, w.arms[i].command = t[i].joints, t[i].width
-	}
 }
 
 // target is where one arm should be after a step.

@@ -20,8 +20,8 @@ const (
 	quietest  = 0.02 // least standard deviation of a joint [rad]
 )
 
-// Statistics makes the statistics for a robot: the task's poses, over all places
-// of the bottle that Config allows, give every joint its range. Narrow ranges
+// Statistics makes the statistics for a robot: the poses of all tasks, over all places
+// of their things, give every joint its range. Narrow ranges
 // make fine bins. statistics.yaml is its output for the factory robot:
 //
 //	go generate ./model/expert
@@ -67,8 +67,7 @@ func Statistics(robot calibration.Robot, cfg Config) (calibration.Statistics, er
 
 func milli(x float64) float64 { return math.Round(1e3*x)/1e3 + 0 } // + 0: never -0
 
-// workspace lists the joint angles that the task takes each arm through: at
-// rest, on the way, lined up, around the bottle, lifted.
+// workspace lists the joint angles that the tasks take each arm through.
 func workspace(robot calibration.Robot, cfg Config) (poses [2][][6]float64, err error) {
 	if err := cfg.Validate(); err != nil {
 		return poses, err
@@ -83,20 +82,34 @@ func workspace(robot calibration.Robot, cfg Config) (poses [2][][6]float64, err 
 			return poses, err
 		}
 		p.arms[i] = side{name: a.Side, arm: arm, mount: arm.Mount(), inverse: arm.Mount().Inverse(), park: a.Park, stroke: a.Gripper.Stroke}
-		poses[i] = append(poses[i], a.Park, p.raisedPose(i, cfg.MaxBearing), p.raisedPose(i, -cfg.MaxBearing))
-		places, err := p.places(i)
-		if err != nil {
-			return poses, err
-		}
-		for _, near := range places {
-			poses[i] = append(poses[i], near...)
-			for n := 1; n < 8; n++ { // on the way from park to lined up
-				var q [6]float64
-				for k := range q {
-					q[k] = a.Park[k] + (near[0][k]-a.Park[k])*float64(n)/8
-				}
-				poses[i] = append(poses[i], q)
+		poses[i] = append(poses[i], a.Park)
+		for _, s := range scripts() {
+			of, err := s.poses(p, i)
+			if err != nil {
+				return poses, fmt.Errorf("%s: %w", s.name, err)
 			}
+			poses[i] = append(poses[i], of...)
+		}
+	}
+	return poses, nil
+}
+
+// bottlePoses are at rest, on the way, lined up, around the bottle, lifted.
+func (p *Policy) bottlePoses(i int) ([][6]float64, error) {
+	park := p.arms[i].park
+	poses := [][6]float64{p.raisedPose(i, p.cfg.MaxBearing), p.raisedPose(i, -p.cfg.MaxBearing)}
+	places, err := p.places(i)
+	if err != nil {
+		return nil, err
+	}
+	for _, near := range places {
+		poses = append(poses, near...)
+		for n := 1; n < 8; n++ { // on the way from park to lined up
+			var q [6]float64
+			for k := range q {
+				q[k] = park[k] + (near[0][k]-park[k])*float64(n)/8
+			}
+			poses = append(poses, q)
 		}
 	}
 	return poses, nil
@@ -148,8 +161,8 @@ func (p *Policy) covered(robot calibration.Robot) error {
 }
 
 // HalfBinError is the farthest, in millimetres, that rounding every joint by half
-// a bin, all in the worst direction, moves the grasp centre of either arm while it is at
-// the bottle: lining up, grasping and lifting, over the whole workspace. It also says where.
+// a bin, all in the worst direction, moves the grasp centre of either arm, over the
+// poses of all tasks. It also says where.
 func HalfBinError(robot calibration.Robot, cfg Config) (millimetres float64, at [6]float64, err error) {
 	m, s, err := Files()
 	if err != nil {
@@ -159,28 +172,26 @@ func HalfBinError(robot calibration.Robot, cfg Config) (millimetres float64, at 
 	if err != nil {
 		return 0, at, err
 	}
+	poses, err := workspace(robot, cfg)
+	if err != nil {
+		return 0, at, err
+	}
 	half := p.grammar.Tokenizer().HalfBin()
 	for i, arm := range p.arms {
-		places, err := p.places(i)
-		if err != nil {
-			return 0, at, err
-		}
-		for _, near := range places {
-			for _, q := range near {
-				j := arm.arm.Jacobian(q)
-				for signs := range 1 << 6 {
-					var d r3.Vec
-					for k := range 6 {
-						index := arm.action[k]
-						step := half * (s.ActMax[index] - s.ActMin[index]) / 2
-						if signs>>k&1 == 1 {
-							step = -step
-						}
-						d = r3.Add(d, r3.Scale(step, r3.Vec{X: j[0][k], Y: j[1][k], Z: j[2][k]}))
+		for _, q := range poses[i] {
+			j := arm.arm.Jacobian(q)
+			for signs := range 1 << 6 {
+				var d r3.Vec
+				for k := range 6 {
+					index := arm.action[k]
+					step := half * (s.ActMax[index] - s.ActMin[index]) / 2
+					if signs>>k&1 == 1 {
+						step = -step
 					}
-					if mm := 1e3 * r3.Norm(d); mm > millimetres {
-						millimetres, at = mm, q
-					}
+					d = r3.Add(d, r3.Scale(step, r3.Vec{X: j[0][k], Y: j[1][k], Z: j[2][k]}))
+				}
+				if mm := 1e3 * r3.Norm(d); mm > millimetres {
+					millimetres, at = mm, q
 				}
 			}
 		}

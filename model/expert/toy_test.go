@@ -87,7 +87,8 @@ func (w *toy) observe() model.Observation {
 	}
 	obs.State = append(obs.State, w.command[0], w.command[1])
 	obs.Truth = map[string]model.Pose{
-		"base_link": pose(w.baseLink()), "bottle": pose(w.bottle), "table": pose(w.table),
+		taskFrame + "fetch_bottle": {Orientation: [4]float64{0, 0, 0, 1}},
+		"base_link":                pose(w.baseLink()), "bottle": pose(w.bottle), "table": pose(w.table),
 		"left_gripper_tip": pose(w.tip(0)), "right_gripper_tip": pose(w.tip(1)),
 	}
 	return obs

@@ -12,9 +12,12 @@ import (
 
 // world is what one observation says, in base_link.
 type world struct {
-	bottle, table kinematics.Transform
-	arms          [2]armState
+	things map[string]kinematics.Transform
+	arms   [2]armState
 }
+
+func (w *world) bottle() kinematics.Transform { return w.things["bottle"] }
+func (w *world) table() kinematics.Transform  { return w.things["table"] }
 
 type armState struct {
 	joints  [6]float64 // measured [rad]
@@ -23,7 +26,7 @@ type armState struct {
 }
 
 // see reads an observation.
-func (p *Policy) see(obs model.Observation) (*world, error) {
+func (p *Policy) see(task script, obs model.Observation) (*world, error) {
 	if n := len(p.manifest.Proprioception); len(obs.State) != n {
 		return nil, fmt.Errorf("expert: %d state values, the manifest lists %d", len(obs.State), n)
 	}
@@ -32,21 +35,23 @@ func (p *Policy) see(obs model.Observation) (*world, error) {
 			return nil, fmt.Errorf("expert: state %s is %g; its sensor is faulty or silent", p.manifest.Proprioception[i], v)
 		}
 	}
-	var frames [3]kinematics.Transform
-	for i, name := range [3]string{"base_link", "bottle", "table"} {
+	w := &world{things: map[string]kinematics.Transform{}}
+	for _, name := range append([]string{"base_link"}, task.needs...) {
 		pose, ok := obs.Truth[name]
 		if !ok {
-			return nil, fmt.Errorf("%w: the observation lacks the pose of %s; the expert runs only in the simulator, with the scene fetch_bottle", ErrTruth, name)
+			return nil, fmt.Errorf("%w: the observation lacks the pose of %s; the expert runs only in the simulator, with the scene %s", ErrTruth, name, task.name)
 		}
 		for _, v := range [7]float64{pose.Position[0], pose.Position[1], pose.Position[2], pose.Orientation[0], pose.Orientation[1], pose.Orientation[2], pose.Orientation[3]} {
 			if math.IsNaN(v) || math.Abs(v) > 1e3 {
 				return nil, fmt.Errorf("%w: the pose of %s holds %g", ErrTruth, name, v)
 			}
 		}
-		frames[i] = kinematics.FromQuaternion(pose.Position, pose.Orientation)
+		w.things[name] = transform(pose)
 	}
-	base := frames[0].Inverse()
-	w := &world{bottle: base.Mul(frames[1]), table: base.Mul(frames[2])}
+	base := w.things["base_link"].Inverse()
+	for name, t := range w.things {
+		w.things[name] = base.Mul(t)
+	}
 	for i, s := range p.arms {
 		for k := range 6 {
 			w.arms[i].joints[k] = obs.State[s.state[k]]
@@ -79,7 +84,7 @@ func (p *Policy) grip(w *world, i int, joints [6]float64) grip {
 // frame: in the vertical plane through the arm's first axis and the bottle, so
 // that joints 4 and 6 stay at zero, pitched down, opening level.
 func (p *Policy) grasp(w *world, i int) kinematics.Transform {
-	at := r3.Add(w.bottle.P, r3.Scale(p.cfg.GraspHeight, w.bottle.Z))
+	at := r3.Add(w.bottle().P, r3.Scale(p.cfg.GraspHeight, w.bottle().Z))
 	return p.facing(p.arms[i].inverse.Apply(at))
 }
 
@@ -98,7 +103,7 @@ func short(t kinematics.Transform, by float64) kinematics.Transform {
 
 // lifted is where arm i brings the bottle: before the arm, Lift above where it stood.
 func (p *Policy) lifted(w *world, i int) kinematics.Transform {
-	top := p.arms[i].inverse.Apply(w.table.P)
+	top := p.arms[i].inverse.Apply(w.table().P)
 	return p.facing(r3.Vec{X: p.cfg.Reach, Z: top.Z + p.cfg.GraspHeight + p.cfg.Lift})
 }
 
@@ -115,9 +120,9 @@ func (p *Policy) holds(w *world, i int) bool {
 }
 
 // raised is how far the bottle stands above the table [m].
-func (w *world) raised() float64 { return r3.Dot(r3.Sub(w.bottle.P, w.table.P), w.table.Z) }
+func (w *world) raised() float64 { return r3.Dot(r3.Sub(w.bottle().P, w.table().P), w.table().Z) }
 
 // tilt of the bottle from upright [rad].
 func (w *world) tilt() float64 {
-	return math.Acos(min(max(w.bottle.Z.Z, -1), 1))
+	return math.Acos(min(max(w.bottle().Z.Z, -1), 1))
 }

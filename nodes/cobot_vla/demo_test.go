@@ -109,7 +109,7 @@ func TestDemoCommand(t *testing.T) {
 	if err := json.Unmarshal(data, &r); err != nil {
 		t.Fatal(err)
 	}
-	if !r.Success || r.Seed != 2 || r.HalfBinMM <= 0 || r.HalfBinMM > 4 {
+	if !r.Success || r.Seed != 2 || r.HalfBinMM <= 0 || r.HalfBinMM > 5.5 {
 		t.Errorf("report %+v", r)
 	}
 	for _, name := range []string{"film.gif", "observation.png"} {

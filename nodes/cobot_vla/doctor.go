@@ -149,7 +149,7 @@ func examineGPU() []finding {
 // examineSimulator builds a world and takes a picture.
 func examineSimulator(robot calibration.Robot) []finding {
 	task := scene.Tasks()[0]
-	world, err := mujoco.New(mujoco.DefaultConfig(robot, task.Sample(1, scene.DefaultRanges())))
+	world, err := mujoco.New(mujoco.DefaultConfig(robot, task.Sample(1, 1)))
 	switch {
 	case errors.Is(err, mujoco.ErrNotBuilt):
 		return []finding{{"lacks", "simulator", "this program was built without MuJoCo", "make demo builds one with it"}}

@@ -30,6 +30,7 @@ type cli struct {
 	Model  modelCmd  `cmd:"" help:"Checkpoints: look into, compare, convert and run them."`
 	Verify verifyCmd `cmd:"" help:"The long proof: many seeds, every fault; writes out/verify.json."`
 	Bench  benchCmd  `cmd:"" help:"Measure the suite on this machine."`
+	Task   taskCmd   `cmd:"" help:"The simulator's tasks and their experts."`
 	Record recordCmd `cmd:"" help:"Recorded episodes."`
 	Doctor doctorCmd `cmd:"" help:"Say what this machine has and lacks, and how to get it."`
 }

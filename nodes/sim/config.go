@@ -1,5 +1,7 @@
 package sim
 
+import "cobot_vla/drivers/mujoco/scene"
+
 // Config is the node's parameters.
 type Config struct {
 	// Calibration is the robot's calibration file; "" is the factory default.
@@ -15,12 +17,15 @@ type Config struct {
 	SocketDir string `param:"socket_dir" desc:"folder for the CAN buses' sockets; empty: buses of this process alone"`
 	// Step of the simulation [ms]; CAN frames have its resolution.
 	StepMS int `param:"step_ms" unit:"ms" min:"1" max:"4" desc:"step of the simulation"`
-	// BaseRange, YawRange, ObjectRange spread the initial state: ± [m], [rad], [m].
-	BaseRange   float64 `param:"base_range_m" unit:"m" min:"0" max:"0.3" desc:"spread of the base's start"`
-	YawRange    float64 `param:"yaw_range_rad" unit:"rad" min:"0" max:"1" desc:"spread of the base's heading"`
-	ObjectRange float64 `param:"object_range_m" unit:"m" min:"0" max:"0.15" desc:"spread of the object's place"`
+	// Spread scales the ranges the task's start is drawn from: 0 is their middle, 1 all of them.
+	Spread float64 `param:"spread" min:"0" max:"1" desc:"part of the task's ranges that the start is drawn from"`
 	// Clutter is the number of other objects on the table.
 	Clutter int `param:"clutter" min:"0" max:"4" desc:"other objects on the table"`
+	// Light, Textures, TableHeight and CameraJitter are domain randomisation: see scene.Variation.
+	Light        bool   `param:"light" desc:"vary the light"`
+	Textures     string `param:"textures" choice:"plain,train,eval" desc:"looks of table, floor and walls; those of train and eval have none in common"`
+	TableHeight  bool   `param:"vary_table_height" desc:"vary the table's height by 2 cm"`
+	CameraJitter bool   `param:"camera_jitter" desc:"vary the cameras' mounts"`
 	// ImageWidth and ImageHeight of the cameras [px]: what the composite needs is enough.
 	ImageWidth  int `param:"image_width" unit:"px" min:"32" max:"1280" desc:"width of the cameras' images"`
 	ImageHeight int `param:"image_height" unit:"px" min:"32" max:"960" desc:"height of the cameras' images"`
@@ -40,8 +45,14 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Plant: "mujoco", Task: "fetch_bottle", Seed: 1, StepMS: 2,
-		BaseRange: 0.10, YawRange: 0.1745, ObjectRange: 0.05, Clutter: 2,
+		Spread: 1, Clutter: 2, Textures: "plain",
 		ImageWidth: 320, ImageHeight: 240, FilmWidth: 640, FilmHeight: 480,
 		Cameras: true, CameraRate: 10, ClockRate: 100, TruthRate: 50,
 	}
+}
+
+// Variation is the part of domain randomisation that the world shows.
+func (c Config) Variation() (scene.Variation, error) {
+	t, err := scene.ParseTexture(c.Textures)
+	return scene.Variation{Clutter: c.Clutter, Light: c.Light, Texture: t, TableHeight: c.TableHeight, Camera: c.CameraJitter}, err
 }

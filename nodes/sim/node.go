@@ -61,9 +61,11 @@ func New(n *rcl.Node, cfg Config, network *can.Network) (*Node, error) {
 		n: n, cfg: cfg, robot: robot, task: task, step: time.Duration(cfg.StepMS) * time.Millisecond,
 		arms: map[string]*pipersim.Firmware{},
 	}
-	s.scene = task.Sample(uint64(cfg.Seed), scene.Ranges{
-		Base: cfg.BaseRange, Yaw: cfg.YawRange, Object: cfg.ObjectRange, Clutter: cfg.Clutter,
-	})
+	vary, err := cfg.Variation()
+	if err != nil {
+		return nil, err
+	}
+	s.scene = vary.Vary(task.Sample(uint64(cfg.Seed), cfg.Spread))
 	s.judge = task.Judge(s.scene)
 	if s.world, err = open(cfg, robot, s.scene, n.Now()); err != nil {
 		return nil, err
@@ -87,6 +89,7 @@ func (s *Node) connect(network *can.Network) error {
 		}
 		cfg := pipersim.DefaultConfig()
 		cfg.SetBusState = network.Bus(a.Bus).SetState
+		cfg.Holding = s.scene.Ready
 		fw, err := pipersim.New(bus, s.world.Arm(a.Side), cfg)
 		if err != nil {
 			return fmt.Errorf("sim: arm %s: %w", a.Side, err)
@@ -186,6 +189,7 @@ func (s *Node) tell(now time.Time) {
 		return
 	}
 	truth := s.world.Truth()
+	truth[scene.TaskFrame(s.task.Name)] = scene.At(0, 0, 0)
 	names := make([]string, 0, len(truth))
 	for name := range truth {
 		names = append(names, name)
@@ -227,6 +231,9 @@ func (s *Node) diagnose(d *rcl.Status) {
 
 // Task that was set up.
 func (s *Node) Task() scene.Task { return s.task }
+
+// Scene that was set up.
+func (s *Node) Scene() scene.Scene { return s.scene }
 
 // Verdict so far.
 func (s *Node) Verdict() scene.Verdict { return s.verdict }

@@ -17,7 +17,7 @@ func TestToyGraspHoldsAndLetsGo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := task.Sample(1, scene.Ranges{})
+	s := task.Sample(1, 0)
 	bottle, ok := s.Object("bottle")
 	if !ok {
 		t.Fatal("no bottle in the scene")

@@ -10,8 +10,12 @@ import (
 const (
 	FetchHeight = 0.10
 	FetchHold   = time.Second
-	fetchLimit  = 120 * time.Second
 )
+
+// driveStart is where mobile tasks begin: near enough that the front camera sees what stands on the table.
+var driveStart = Start{X: 0.20}
+
+var bottleColor = [3]float64{0.10, 0.52, 0.24}
 
 // fetchBottle is the mobile task of the LLaVA-VLA paper: "move to the table
 // and fetch the bottle on it".
@@ -30,21 +34,21 @@ func fetchBottle() Task {
 			"bring the bottle up from the table in front of you",
 		},
 		Mobile: true,
-		Limit:  fetchLimit,
-		Steps:  600,
-		Sample: func(seed uint64, r Ranges) Scene {
-			d := newDraw(seed)
-			s := room("fetch_bottle", seed)
-			s.Robot = d.start(Start{}, r)
-			s.Objects = []Object{{
-				Name: "bottle", Kind: Bottle, Color: [3]float64{0.10, 0.52, 0.24},
-				Pose: Facing(tableEdge+0.12+d.within(r.Object), 0.15+d.within(r.Object), tableHeight, d.within(math.Pi)),
-			}}
-			s.Objects = append(s.Objects, clutter(r.Clutter, "bottle")...)
-			return s
+		Limit:  driveLimit,
+		Steps:  driveSteps,
+		Sample: func(seed uint64, part float64) Scene {
+			return sample(seed, part, func(d draw) Scene {
+				s := room("fetch_bottle", seed)
+				s.Robot, s.Ready = d.start(driveStart), false
+				s.Objects = []Object{{
+					Name: "bottle", Kind: Bottle, Color: bottleColor,
+					Pose: Facing(tableEdge+0.12+d.within(0.05), 0.15+d.within(0.05), tableHeight, d.within(math.Pi)),
+				}}
+				return s
+			})
 		},
 		Judge: func(s Scene) Judge {
-			j := &fetchJudge{object: "bottle", attempt: attempt{limit: fetchLimit}}
+			j := &fetchJudge{object: "bottle", attempt: attempt{limit: driveLimit}}
 			if o, ok := s.Object("bottle"); ok {
 				j.height = o.Pose.Position[2]
 			}

@@ -18,6 +18,8 @@ type Scene struct {
 	Seed uint64
 	// Robot is where base_link starts.
 	Robot Start
+	// Ready arms start raised before the robot, motors on, at calibration.Ready; else they rest without power.
+	Ready bool
 	// Tables stand fixed on the floor.
 	Tables []Table
 	// Objects, each with a unique name.
@@ -26,7 +28,12 @@ type Scene struct {
 	Look Look
 	// Film is the free camera that sees the whole robot and the table.
 	Film Film
+	// Cameras are moved from where the calibration says, by name.
+	Cameras map[string]Shift
 }
+
+// Shift moves a camera's mount: added to its xyz [m] and to its roll, pitch and yaw [rad].
+type Shift struct{ XYZ, RPY [3]float64 }
 
 // Start is a pose on the floor.
 type Start struct{ X, Y, Yaw float64 }
@@ -41,9 +48,21 @@ type Table struct {
 	Depth, Width float64
 	// Height of the top's surface above the floor.
 	Height float64
-	// Color of the top, red green blue 0..1.
-	Color [3]float64
+	// Color of the top, red green blue 0..1; Second is the other colour of its pattern, a shade of it when zero.
+	Color, Second [3]float64
+	// Pattern of the top.
+	Pattern Pattern
 }
+
+// Pattern is how a top's two colours lie.
+type Pattern uint8
+
+// Speckled with points of the second colour, Checked, or Graded from one to the other.
+const (
+	Speckled Pattern = iota
+	Checked
+	Graded
+)
 
 // Kind of an object: it decides the shape, and what Size means.
 type Kind uint8
@@ -63,7 +82,7 @@ const (
 	Basket
 	// Bell, a desk bell whose button sinks by up to BellTravel; its joint is <name>_button. Size: diameter, unused, height.
 	Bell
-	// Pot with two handles at y. Size: diameter, unused, height.
+	// Pot with two upright knobs at y, PotKnob outside its wall, as handles. Size: diameter, unused, height.
 	Pot
 	// Cabinet, a fixed box with one drawer that slides to -x by up to DrawerTravel of
 	// its depth; its joint and its body are <name>_drawer, the handle's frame <name>_handle. Size: outer edges.
@@ -72,6 +91,14 @@ const (
 
 // BellTravel is how far a bell's button sinks [m] (chosen: a desk bell's).
 const BellTravel = 0.006
+
+// PotKnob is how far outside the pot's wall the middle of a knob is, KnobWidth its
+// diameter and KnobRise how far it stands above the rim [m] (chosen: a hand closes on it from above).
+const (
+	PotKnob   = 0.035
+	KnobWidth = 0.030
+	KnobRise  = 0.055
+)
 
 // DrawerTravel is the part of a cabinet's depth by which its drawer opens (chosen: two thirds, as drawers do without a second rail).
 const DrawerTravel = 0.67
@@ -112,15 +139,15 @@ func (k Kind) Defaults() (size [3]float64, mass float64) {
 	case Bowl:
 		return [3]float64{0.13, 0.13, 0.05}, 0.18
 	case Block:
-		return [3]float64{0.04, 0.04, 0.04}, 0.06
+		return [3]float64{0.05, 0.05, 0.05}, 0.08
 	case Basket:
-		return [3]float64{0.24, 0.18, 0.09}, 0.35
+		return [3]float64{0.20, 0.22, 0.07}, 0.35
 	case Bell:
-		return [3]float64{0.09, 0.09, 0.06}, 0.35
+		return [3]float64{0.11, 0.11, 0.06}, 0.40
 	case Pot:
-		return [3]float64{0.18, 0.18, 0.10}, 0.60
+		return [3]float64{0.18, 0.18, 0.08}, 0.50
 	case Cabinet:
-		return [3]float64{0.26, 0.32, 0.20}, 0
+		return [3]float64{0.22, 0.24, 0.12}, 0
 	}
 	return [3]float64{}, 0
 }
@@ -143,8 +170,11 @@ type Look struct {
 	Floor [2][3]float64
 	// Sky at the zenith and at the horizon.
 	Sky [2][3]float64
-	// Light is the colour of the lamp above the table.
-	Light [3]float64
+	// Light is the colour of the lamp above the table, which stands LampX, LampY [m] from its usual place.
+	Light        [3]float64
+	LampX, LampY float64
+	// Brightness multiplies all light; 0 means 1.
+	Brightness float64
 }
 
 // DefaultLook is a bright room.

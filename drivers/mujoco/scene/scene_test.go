@@ -12,11 +12,11 @@ import (
 func TestSameSeedSameScene(t *testing.T) {
 	for _, task := range Tasks() {
 		for seed := range uint64(5) {
-			one, two := task.Sample(seed, DefaultRanges()), task.Sample(seed, DefaultRanges())
+			one, two := task.Scene(seed, Everything(EvalTextures)), task.Scene(seed, Everything(EvalTextures))
 			if !reflect.DeepEqual(one, two) {
 				t.Errorf("%s: seed %d gives two scenes", task.Name, seed)
 			}
-			other := task.Sample(seed+1, DefaultRanges())
+			other := task.Sample(seed+1, 1)
 			if reflect.DeepEqual(one.Objects[0].Pose, other.Objects[0].Pose) {
 				t.Errorf("%s: seeds %d and %d put the %s at the same place", task.Name, seed, seed+1, one.Objects[0].Name)
 			}
@@ -24,53 +24,156 @@ func TestSameSeedSameScene(t *testing.T) {
 	}
 }
 
-// TestSamplersKeepTheirRanges draws many scenes of every task: valid, within the ranges, nothing in anything else.
+// TestSamplersKeepTheirRanges draws many scenes of every task, with and without
+// domain randomisation: valid, on the table, nothing in anything else.
 func TestSamplersKeepTheirRanges(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		task := rapid.SampledFrom(Tasks()).Draw(t, "task")
-		r := Ranges{
-			Base: rapid.Float64Range(0, 0.10).Draw(t, "base"), Yaw: rapid.Float64Range(0, 10*degree).Draw(t, "yaw"),
-			Object: rapid.Float64Range(0, 0.05).Draw(t, "object"), Clutter: rapid.IntRange(0, 4).Draw(t, "clutter"),
+		v := Variation{
+			Clutter: rapid.IntRange(0, 4).Draw(t, "clutter"), Light: rapid.Bool().Draw(t, "light"),
+			Texture:     rapid.SampledFrom([]Texture{Plain, TrainTextures, EvalTextures}).Draw(t, "texture"),
+			TableHeight: rapid.Bool().Draw(t, "height"), Camera: rapid.Bool().Draw(t, "camera"),
 		}
 		seed := rapid.Uint64().Draw(t, "seed")
-		s, nominal := task.Sample(seed, r), task.Sample(seed, Ranges{Clutter: r.Clutter})
+		plain, s := task.Sample(seed, 1), task.Scene(seed, v)
 		if err := s.Validate(); err != nil {
 			t.Fatal(err)
 		}
 		if s.Task != task.Name || s.Seed != seed {
 			t.Errorf("the scene is of %q, seed %d; want %q, %d", s.Task, s.Seed, task.Name, seed)
 		}
-		if math.Abs(s.Robot.X-nominal.Robot.X) > r.Base || math.Abs(s.Robot.Y-nominal.Robot.Y) > r.Base || math.Abs(s.Robot.Yaw-nominal.Robot.Yaw) > r.Yaw {
-			t.Errorf("the robot starts at %+v, nominally %+v, ranges %+v", s.Robot, nominal.Robot, r)
-		}
 		table := s.Tables[0]
+		if up := math.Abs(table.Height - tableHeight); up > TableSpread || up > 0 && !v.TableHeight {
+			t.Errorf("the table is %g m high", table.Height)
+		}
 		for i, o := range s.Objects {
-			p, q := o.Pose.Position, nominal.Objects[i].Pose.Position
-			if math.Abs(p[0]-q[0]) > r.Object+1e-12 || math.Abs(p[1]-q[1]) > r.Object+1e-12 || p[2] != table.Height {
-				t.Errorf("the %s stands at %v, nominally %v, range %g", o.Name, p, q, r.Object)
-			}
+			p := o.Pose.Position
 			size := o.Filled().Size
 			if p[0]-size[0]/2 < table.X-table.Depth/2 || math.Abs(p[1]-table.Y)+size[1]/2 > table.Width/2 {
 				t.Errorf("the %s at %v hangs over the table", o.Name, p)
 			}
-			for _, other := range s.Objects[:i] {
-				apart := math.Hypot(p[0]-other.Pose.Position[0], p[1]-other.Pose.Position[1])
-				if apart < radius(o)+radius(other) {
-					t.Errorf("the %s and the %s are %.3f m apart, their circles %.3f m", o.Name, other.Name, apart, radius(o)+radius(other))
+			if i < len(plain.Objects) { // domain randomisation leaves the task's own objects where they are
+				q := plain.Objects[i].Pose.Position
+				if p[0] != q[0] || p[1] != q[1] || math.Abs(p[2]-table.Height-(q[2]-tableHeight)) > 1e-12 {
+					t.Errorf("the %s stands at %v, without variation at %v", o.Name, p, q)
+				}
+			}
+		}
+		if err := s.Apart(0.01); err != nil {
+			t.Error(err)
+		}
+		for name, shift := range s.Cameras {
+			for k := range 3 {
+				if math.Abs(shift.XYZ[k]) > CameraShift || math.Abs(shift.RPY[k]) > CameraTurn {
+					t.Errorf("camera %s is moved by %v", name, shift)
 				}
 			}
 		}
 	})
 }
 
-// radius of the circle around an object's footprint, or nearly: boxes are turned little.
-func radius(o Object) float64 {
-	size := o.Filled().Size
-	return math.Max(size[0], size[1]) / 2
+// TestSwitchesAreApart flips each switch alone: it changes what it is for, and nothing else.
+func TestSwitchesAreApart(t *testing.T) {
+	all := Everything(TrainTextures)
+	full := clickBell().Scene(7, all)
+	for _, c := range []struct {
+		name string
+		off  func(*Variation)
+		undo func(s *Scene, plain Scene)
+	}{
+		{"light", func(v *Variation) { v.Light = false }, func(s *Scene, plain Scene) {
+			sky, floor := s.Look.Sky, s.Look.Floor
+			s.Look = plain.Look
+			s.Look.Sky, s.Look.Floor = sky, floor
+		}},
+		{"texture", func(v *Variation) { v.Texture = Plain }, func(s *Scene, plain Scene) {
+			s.Look.Sky, s.Look.Floor = plain.Look.Sky, plain.Look.Floor
+			top := &s.Tables[0]
+			top.Color, top.Second, top.Pattern = plain.Tables[0].Color, plain.Tables[0].Second, plain.Tables[0].Pattern
+		}},
+		{"camera", func(v *Variation) { v.Camera = false }, func(s *Scene, _ Scene) { s.Cameras = nil }},
+		{"clutter", func(v *Variation) { v.Clutter = 0 }, func(s *Scene, _ Scene) { s.Objects = s.Objects[:1] }},
+	} {
+		v := all
+		c.off(&v)
+		without := clickBell().Scene(7, v)
+		if reflect.DeepEqual(without, full) {
+			t.Errorf("%s changes nothing", c.name)
+		}
+		want := clickBell().Scene(7, all)
+		c.undo(&want, clickBell().Sample(7, 1))
+		if !reflect.DeepEqual(without, want) {
+			t.Errorf("without %s the scene is\n%+v\nwant\n%+v", c.name, without, want)
+		}
+	}
+}
+
+// TestTexturesOfTrainingAndEvaluationDiffer looks for a hue of one set in the other.
+func TestTexturesOfTrainingAndEvaluationDiffer(t *testing.T) {
+	hues := func(texture Texture) (found [12]bool) {
+		for seed := range uint64(200) {
+			s := clickBell().Scene(seed, Variation{Texture: texture})
+			for _, c := range [][3]float64{s.Tables[0].Color, s.Look.Floor[0], s.Look.Sky[1]} {
+				high, low := max(c[0], c[1], c[2]), min(c[0], c[1], c[2])
+				if high-low < 0.02 {
+					continue // grey has none
+				}
+				found[int(hueOf(c)/(math.Pi/6))%12] = true
+			}
+		}
+		return found
+	}
+	train, eval := hues(TrainTextures), hues(EvalTextures)
+	for k := range train {
+		if train[k] && eval[k] {
+			t.Errorf("hues around %d° are in both sets", 30*k+15)
+		}
+	}
+	if train == ([12]bool{}) || eval == ([12]bool{}) {
+		t.Error("a set has no hues")
+	}
+}
+
+// hueOf a colour that is not grey [rad].
+func hueOf(c [3]float64) float64 {
+	var h float64
+	high, low := max(c[0], c[1], c[2]), min(c[0], c[1], c[2])
+	switch high {
+	case c[0]:
+		h = (c[1] - c[2]) / (high - low)
+	case c[1]:
+		h = 2 + (c[2]-c[0])/(high-low)
+	default:
+		h = 4 + (c[0]-c[1])/(high-low)
+	}
+	return math.Mod(h*math.Pi/3+2*math.Pi, 2*math.Pi)
+}
+
+// TestInstructions are drawn from the right list, and all of them come up.
+func TestInstructions(t *testing.T) {
+	for _, task := range Tasks() {
+		for _, unseen := range []bool{false, true} {
+			words := task.Instructions
+			if unseen {
+				words = task.Unseen
+			}
+			seen := map[string]bool{}
+			for seed := range uint64(200) {
+				text := task.Instruction(seed, Variation{Wording: unseen})
+				if !contains(words, text) || text != task.Instruction(seed, Variation{Wording: unseen, Light: true}) {
+					t.Errorf("%s, unseen %t: %q", task.Name, unseen, text)
+				}
+				seen[text] = true
+			}
+			if len(seen) != len(words) {
+				t.Errorf("%s, unseen %t: %d of %d wordings come up", task.Name, unseen, len(seen), len(words))
+			}
+		}
+	}
 }
 
 func TestValidateNamesTheFault(t *testing.T) {
-	good := func() Scene { return fetchBottle().Sample(1, DefaultRanges()) }
+	good := func() Scene { return fetchBottle().Scene(1, Variation{Clutter: 2}) }
 	for _, c := range []struct {
 		name  string
 		spoil func(*Scene)

@@ -20,8 +20,9 @@ type Task struct {
 	Limit time.Duration
 	// Steps is the number of policy steps after which an attempt has failed.
 	Steps int
-	// Sample draws a start; the same seed and ranges give the same scene.
-	Sample func(seed uint64, r Ranges) Scene
+	// Sample draws a start, again until its objects keep clear of each other. part
+	// scales the task's ranges, 0 for the middle, 1 for all of them; the same seed and part give the same scene.
+	Sample func(seed uint64, part float64) Scene
 	// Judge returns a fresh judge for an attempt that starts in the scene.
 	Judge func(s Scene) Judge
 }
@@ -49,26 +50,24 @@ type Verdict struct {
 	Reason string
 }
 
-// Ranges of the start's variation.
-type Ranges struct {
-	// Base: x and y of the robot's start vary by ± this [m]; default 0.10.
-	Base float64
-	// Yaw: the robot's heading varies by ± this [rad]; default 10°.
-	Yaw float64
-	// Object: x and y of the task's object vary by ± this [m]; default 0.05.
-	Object float64
-	// Clutter is how many other objects stand on the table, 0 to 4; default 4. Each costs time in every physics step.
-	Clutter int
+// Scene draws a start with domain randomisation: Sample over the whole of the task's ranges, then v.
+func (t Task) Scene(seed uint64, v Variation) Scene { return v.Vary(t.Sample(seed, 1)) }
+
+// Instruction is the words of an attempt: drawn from those training data use,
+// or, when v asks for it, from the others.
+func (t Task) Instruction(seed uint64, v Variation) string {
+	words := t.Instructions
+	if v.Wording {
+		words = t.Unseen
+	}
+	return words[newDraw(seed, wordsStream, 1).rng.IntN(len(words))]
 }
 
-// DefaultRanges are those the demo's verification uses.
-func DefaultRanges() Ranges {
-	return Ranges{Base: 0.10, Yaw: 10 * degree, Object: 0.05, Clutter: 4}
-}
-
-// Tasks are all tasks, in a fixed order.
+// Tasks are all tasks, in a fixed order: those that are trained first come first.
 func Tasks() []Task {
-	return []Task{fetchBottle(), openDrawer(), closeDrawer(), clickBell(), pickBlock()}
+	return []Task{
+		clickBell(), closeDrawer(), pickBlock(), liftPot(), fetchBottle(), openDrawer(),
+	}
 }
 
 // ByName returns a task.

@@ -20,6 +20,9 @@ type View interface {
 // BaseLink is the robot's base: on the floor under the middle of the wheel axle, x forward.
 const BaseLink = "base_link"
 
+// TaskFrame is the frame by which ground truth names the task that is judged; it lies at the world's origin.
+func TaskFrame(task string) string { return "task/" + task }
+
 // Sides are the follower arms, in calibration's order.
 var Sides = [2]string{"left", "right"}
 

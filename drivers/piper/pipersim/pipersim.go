@@ -60,6 +60,9 @@ type Config struct {
 	ZeroStart time.Duration
 	// Teach starts the arm in teach mode, motors on. Default false.
 	Teach bool
+	// Holding starts the arm with its motors and its gripper on, holding where they are, as
+	// people leave it before they run a policy. Default false.
+	Holding bool
 	// SetBusState makes the controller of the host's bus report a state, e.g. the SetState of a
 	// virtual bus; needed to inject BusOff. Default nil.
 	SetBusState func(can.State)
@@ -179,6 +182,12 @@ func New(bus can.Bus, arm plant.Arm, cfg Config) (*Firmware, error) {
 	f.faults.start(cfg.ZeroStart)
 	if cfg.Teach {
 		f.ctrl = piper.CtrlTeach
+		for j := range f.motors {
+			f.motors[j].on = true
+		}
+	}
+	if cfg.Holding {
+		f.gripper = gripper{on: true, width: arm.State().Width, torque: 1}
 		for j := range f.motors {
 			f.motors[j].on = true
 		}

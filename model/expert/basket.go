@@ -1,0 +1,69 @@
+package expert
+
+import (
+	"gonum.org/v1/gonum/spatial/r3"
+)
+
+// inBasket reports whether a thing is over the basket's floor, and whether it lies in it.
+func (p *Policy) inBasket(w *world, thing string) (over, in bool) {
+	d := w.things["basket"].Inverse().Apply(w.things[thing].P)
+	over = abs(d.X) < p.cfg.BasketSize[0]/2-0.03 && abs(d.Y) < p.cfg.BasketSize[1]/2-0.03
+	in = abs(d.X) < p.cfg.BasketSize[0]/2 && abs(d.Y) < p.cfg.BasketSize[1]/2 && d.Z < p.cfg.BasketSize[2]-0.02
+	return over, in
+}
+
+// toBasket brings one thing to the basket: take it, up, across, let go.
+func (p *Policy) toBasket(w *world, g grasp) ([2]target, error) {
+	i := p.carrier(w, g)
+	over, in := p.inBasket(w, g.thing)
+	at := p.tip(w, i)
+	basket := p.arms[i].inverse.Apply(w.things["basket"].P)
+	above := r3.Vec{X: basket.X, Y: basket.Y, Z: basket.Z + p.cfg.BasketSize[2] + g.at.Z + 0.03}
+	switch {
+	case p.grips(w, i, g) && !(over && at.Z > above.Z-0.02):
+		joints, err := p.reach(w, i, carry(at, above), travelStep)
+		return p.both(w, i, target{joints: joints}), err
+	case in || over && at.Z > above.Z-0.04: // let go, and away
+		if at.Z < above.Z-0.01 && over {
+			at.Z = above.Z
+			joints, err := p.reach(w, i, at, nearStep)
+			return p.both(w, i, target{joints: joints, width: p.arms[i].stroke}), err
+		}
+		if in {
+			return p.both(w, i, p.waits(w, i)), nil
+		}
+		joints, err := p.reach(w, i, above, nearStep)
+		return p.both(w, i, target{joints: joints, width: p.arms[i].stroke}), err
+	}
+	t, err := p.take(w, i, g, 0.08)
+	return p.both(w, i, t), err
+}
+
+// carrier is the arm that has a thing, else the one on its side.
+func (p *Policy) carrier(w *world, g grasp) int {
+	for i := range p.arms {
+		if p.encloses(w, i, g, 2.2) {
+			return i
+		}
+	}
+	return sideOf(w.things[g.thing].P)
+}
+
+// pickBlock puts the block into the basket.
+func pickBlock() script {
+	block := grasp{thing: "block", at: r3.Vec{Z: 0.040}, width: 0.050}
+	return script{
+		name: "pick_block", nouns: []string{"block", "cube", "vegetable"}, needs: []string{"block", "basket", "table"},
+		grasps: []grasp{block},
+		step:   func(p *Policy, w *world) ([2]target, error) { return p.toBasket(w, block) },
+		done: func(p *Policy, w *world) bool {
+			_, in := p.inBasket(w, "block")
+			return in
+		},
+		poses: func(p *Policy, i int) ([][6]float64, error) {
+			return p.spans(i,
+				box{x: [2]float64{0.30, 0.45}, y: [2]float64{-0.11, 0.07}, z: [2]float64{0.035, 0.17}, pitch: steep},
+				box{x: [2]float64{0.31, 0.41}, y: [2]float64{0.07, 0.29}, z: [2]float64{0.12, 0.16}, pitch: steep})
+		},
+	}
+}
