@@ -3,6 +3,7 @@
 #   make test      what continuous integration runs
 #   make verify    the long proof: many seeds, faults, soak, races; writes out/verify.json
 #   make bench     measures the suite on this machine
+#   make ptx       compiles the GPU kernels again, after their sources have changed
 #   make lint      gofmt, go vet with every tag that can be built here, staticcheck
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -15,9 +16,11 @@ OUT ?= out
 # ffmpeg turns the demo's film into MP4; without it the film is a GIF.
 SIM_PACKAGES := libmujoco-dev libegl-dev libegl1 libgl1-mesa-dri gcc libc6-dev pkg-config
 DDS_PACKAGES := cyclonedds-dev
+# Debian's and Ubuntu's clang makes PTX without any file of NVIDIA's.
+PTX_PACKAGES := clang-16
 TEST_FLAGS ?=
 
-.PHONY: help demo test verify bench lint build sim-deps dds-deps go-check clean
+.PHONY: help demo test verify bench lint build sim-deps dds-deps ptx-deps go-check clean ptx ptx-check
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -28,13 +31,14 @@ go-check:
 # Installs only what is missing, with sudo when not root.
 sim-deps: packages := $(SIM_PACKAGES)
 dds-deps: packages := $(DDS_PACKAGES) gcc libc6-dev pkg-config
-sim-deps dds-deps: go-check
+ptx-deps: packages := $(PTX_PACKAGES)
+sim-deps dds-deps ptx-deps: go-check
 	@missing=(); for p in $(packages); do \
 	  dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'install ok installed' || missing+=($$p); done; \
 	if [ $${#missing[@]} -gt 0 ]; then \
 	  command -v apt-get >/dev/null || { echo "make: needs $${missing[*]}, and this machine has no apt-get: install them by hand" >&2; exit 1; }; \
 	  sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
-	  echo "make: installing $${missing[*]} from Debian (MuJoCo, headless OpenGL, Cyclone DDS, a C compiler: what is missing of them)"; \
+	  echo "make: installing $${missing[*]} from Debian (MuJoCo, headless OpenGL, Cyclone DDS, compilers: what is missing of them)"; \
 	  $$sudo apt-get update -qq; \
 	  DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $${missing[@]} >/dev/null; \
 	fi
@@ -47,7 +51,7 @@ demo: build
 	$(OUT)/cobot_vla demo --seed $(SEED) --latency-ms=$(LATENCY_MS) $(if $(HEADLESS),--headless) --out $(OUT)/demo
 
 # First everything that needs Go alone, then what needs the simulator, then ROS 2's wire.
-test: sim-deps dds-deps
+test: sim-deps dds-deps ptx-check
 	CGO_ENABLED=0 go build ./...
 	CGO_ENABLED=0 go vet ./...
 	CGO_ENABLED=0 go test $(TEST_FLAGS) ./...
@@ -55,6 +59,33 @@ test: sim-deps dds-deps
 	go test -tags mujoco $(TEST_FLAGS) ./drivers/mujoco/...
 	go test -tags mujoco $(TEST_FLAGS) -run Mujoco ./nodes/cobot_vla
 	go test -tags dds $(TEST_FLAGS) ./nodes/rcl/dds
+
+# PTX 7.0 for sm_80 is what drivers of CUDA 11.0 and later load, on Ampere, Orin, Ada and Hopper.
+KERNELS := model/nn/cuda/kernels
+CLANG ?= clang-16
+define compile-ptx
+	version=$$($(CLANG) --version | sed -n '1s/.*version \([0-9.]*\).*/\1/p'); \
+	sources=$$(cd $(KERNELS) && cat $$(ls *.cu *.h | LC_ALL=C sort) | sha256sum | cut -d' ' -f1); \
+	( printf '// clang %s, sources %s: make ptx\n' "$$version" "$$sources"; \
+	  cd $(KERNELS); $(CLANG) -x cuda --cuda-device-only --cuda-gpu-arch=sm_80 --cuda-feature=+ptx70 -nocudainc -nocudalib \
+	    -std=c++17 -O3 -ffp-contract=off -Wall -Werror -S -o - kernels.cu )
+endef
+
+ptx: ptx-deps
+	@mkdir -p $(OUT)
+	@$(compile-ptx) > $(OUT)/kernels.ptx
+	@mv $(OUT)/kernels.ptx $(KERNELS)/kernels.ptx
+	@if command -v ptxas >/dev/null; then for arch in sm_80 sm_87 sm_89 sm_90; do ptxas -arch=$$arch -o /dev/null $(KERNELS)/kernels.ptx; done; \
+	else echo "make ptx: no ptxas here (Debian's non-free nvidia-cuda-toolkit has it): the PTX was not assembled"; fi
+
+# Is the PTX in the tree what the sources give? Another clang writes other PTX, so only the one it names can say.
+ptx-check: ptx-deps
+	@mkdir -p $(OUT)
+	@wanted=$$(sed -n '1s/.*clang \([0-9.]*\),.*/\1/p' $(KERNELS)/kernels.ptx); \
+	have=$$($(CLANG) --version | sed -n '1s/.*version \([0-9.]*\).*/\1/p'); \
+	if [ "$$wanted" != "$$have" ]; then echo "make ptx-check: not checked: kernels.ptx was made by clang $$wanted, $(CLANG) is $$have"; exit 0; fi; \
+	$(compile-ptx) > $(OUT)/kernels.ptx; \
+	cmp $(OUT)/kernels.ptx $(KERNELS)/kernels.ptx || { echo "make: kernels.ptx is not what its sources give: make ptx" >&2; exit 1; }
 
 verify: build
 	go test -race -timeout 60m ./...
