@@ -56,3 +56,34 @@ func Mark(columns []bool, set *Set, id int32) {
 		columns[c] = true
 	}
 }
+
+// ActivateGrad is the derivative of Activate at x.
+func ActivateGrad(a Act, x float32) float32 {
+	v := float64(x)
+	switch a {
+	case GELU:
+		return float32(0.5*(1+math.Erf(v/math.Sqrt2)) + v*math.Exp(-v*v/2)/math.Sqrt(2*math.Pi))
+	case GELUTanh:
+		root := math.Sqrt(2 / math.Pi)
+		t := math.Tanh(root * (v + 0.044715*v*v*v))
+		return float32(0.5*(1+t) + 0.5*v*(1-t*t)*root*(1+3*0.044715*v*v))
+	case SiLU:
+		s := 1 / (1 + math.Exp(-v))
+		return float32(s * (1 + v*(1-s)))
+	case ReLU:
+		if x > 0 {
+			return 1
+		}
+		return 0
+	case Tanh:
+		t := math.Tanh(v)
+		return float32(1 - t*t)
+	case Sigmoid:
+		s := 1 / (1 + math.Exp(-v))
+		return float32(s * (1 - s))
+	}
+	return 1
+}
+
+func pow(x float64, n int) float64 { return math.Pow(x, float64(n)) }
+func sqrt(x float64) float64       { return math.Sqrt(x) }

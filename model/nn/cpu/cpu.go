@@ -91,6 +91,8 @@ type Backend struct {
 	normJob    normJob
 	patchJob   patchJob
 	loadJob    loadJob
+
+	learning learning
 }
 
 var _ nn.Backend = (*Backend)(nil)
@@ -197,7 +199,11 @@ type scratch struct {
 	// scores of a block of queries, as tiles, and their weights.
 	scores  []float32
 	weights []byte
-	_       [64]byte
+
+	block  kernels.Block // of gradients
+	words  []uint32
+	attend attendScratch
+	_      [64]byte
 }
 
 func grow[T any](s []T, n int) []T {

@@ -41,6 +41,11 @@ type weight struct {
 	scale   []float32 // [panels*32], of int8
 	bias    []float32 // [panels*32]
 	hasBias bool
+
+	// What teaching adds: the master copy, and the transposed weight, for all rows and for sets of them.
+	values []float32
+	back   *weight
+	sets   map[*nn.Set]*weight
 }
 
 func (w *weight) Bytes() int64 {
@@ -258,13 +263,17 @@ func (b *Backend) Norm(spec nn.NormSpec) nn.Norm {
 
 // apply normalises a row.
 func (n *norm) apply(k *kernels.Set, dst, x []float32) {
-	mean := float32(0)
+	mean, scale := n.moments(k, x)
+	k.Normalize(dst, x, n.gain, n.bias, mean, scale)
+}
+
+// moments of a row: what is subtracted, and what it is multiplied by.
+func (n *norm) moments(k *kernels.Set, x []float32) (mean, scale float32) {
 	if !n.rms {
 		mean = k.Sum(x) / float32(len(x))
 	}
 	variance := k.SumSquares(x, mean) / float32(len(x))
-	scale := float32(1 / math.Sqrt(float64(variance+n.eps)))
-	k.Normalize(dst, x, n.gain, n.bias, mean, scale)
+	return mean, float32(1 / math.Sqrt(float64(variance+n.eps)))
 }
 
 func (w *weight) String() string { return fmt.Sprintf("%s [%d, %d]", w.name, w.out, w.in) }

@@ -93,3 +93,8 @@ func TestGatedByHand(t *testing.T) {
 	b.GatedMLP(x, x, nil, gateUp, down)
 	near(t, "gated mlp", read(t, b, x), 1-6/(1+math.Exp(-2)))
 }
+
+// TestGradients holds the derivatives to central differences.
+func TestGradients(t *testing.T) {
+	nntest.Gradients(t, nntest.GradientClaim{Open: func(*testing.T) nn.Gradients { return ref.New() }})
+}

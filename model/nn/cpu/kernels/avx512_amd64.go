@@ -142,6 +142,7 @@ func storeAVX512(dst *float32, ld int, tile *float32, rows, cols int, add bool)
 
 // bf16 replaces what AVX512_BF16 does better.
 func (s *Set) bf16() {
+	s.gradientsBF16()
 	s.BF16, s.FastBF16 = tileBF16AVX512, true
 	s.SoftmaxBF16 = func(dst []uint16, x []float32, stride int, scale float32) float32 {
 		panels := len(dst) / Panel
@@ -152,6 +153,7 @@ func (s *Set) bf16() {
 
 // avx512 replaces what AVX-512F, BW and VL do better.
 func (s *Set) avx512() {
+	s.gradients512()
 	s.F32 = tileF32AVX512
 	s.Sum = func(x []float32) float32 { return sumAVX512(unsafe.SliceData(x), len(x)) }
 	s.SumSquares = func(x []float32, mean float32) float32 { return sumSquaresAVX512(unsafe.SliceData(x), len(x), mean) }

@@ -104,6 +104,23 @@ type Set struct {
 	Scale func(x []float32, factor float32)
 	// Rotate turns the two halves of each head of x against each other: cos and sin have half a head's numbers.
 	Rotate func(x, cos, sin []float32)
+
+	// BlockF32 and BlockBF16 multiply what lies as it is. They use up the Block.
+	BlockF32, BlockBF16 func(b *Block)
+	// Dot is Σ x y.
+	Dot func(x, y []float32) float32
+	// Add is dst += x.
+	Add func(dst, x []float32)
+	// Mul is dst = x y, MulAdd dst += x y.
+	Mul, MulAdd func(dst, x, y []float32)
+	// MulShift is dst = x (a y + c).
+	MulShift func(dst, x, y []float32, a, c float32)
+	// Combine is dst = a x + b y + c, or dst += that.
+	Combine func(dst, x, y []float32, a, b, c float32, add bool)
+	// SiLUGrad, GELUTanhGrad and GELUGrad are dst = dy act'(x).
+	SiLUGrad, GELUTanhGrad, GELUGrad func(dst, dy, x []float32)
+	// Adam is a step of AdamW: x the weights, g their gradient, m and v the moments.
+	Adam func(x, g, m, v []float32, s *AdamStep)
 }
 
 // Groups is how many groups rows of in elements take, at 1, 2 or 4 elements a group, in multiples of step.

@@ -16,6 +16,9 @@ func Portable() *Set {
 		GELU: gelu, GELUTanh: geluTanh, SiLU: silu, GatedTile: gatedTile,
 		AddBias: addBias, Dequantize8: dequantize8, Dequantize16: dequantize16,
 		Store: store, Scale: scale, Rotate: rotate,
+		BlockF32: blockF32, BlockBF16: blockBF16,
+		Dot: dot, Add: add, Mul: mul, MulAdd: mulAdd, MulShift: mulShift, Combine: combine,
+		SiLUGrad: siluGrad, GELUTanhGrad: geluTanhGrad, GELUGrad: geluGrad, Adam: adam,
 	}
 }
 

@@ -30,4 +30,5 @@ DATA ·expTable+88(SB)/4, $0.055921975842256264
 DATA ·expTable+92(SB)/4, $0.24022349038020335
 DATA ·expTable+96(SB)/4, $0.693121045203427
 DATA ·expTable+100(SB)/4, $-160.0 // 2^-160 is 0
-GLOBL ·expTable(SB), RODATA|NOPTR, $104
+DATA ·expTable+104(SB)/4, $0.3989422804014327 // 1 / √(2π), of the derivative of GELU
+GLOBL ·expTable(SB), RODATA|NOPTR, $108
