@@ -76,6 +76,8 @@ type WeightSpec struct {
 
 // Matrix is where a weight comes from: y = W x + Bias, W [Out, In].
 type Matrix struct {
+	// Name of the tensor it is, with the ending ".weight" where it has one; none for the weight's own name and that.
+	Name    string
 	Out, In int
 	// Read puts row r, In numbers, into dst. It may be called from several goroutines for different rows.
 	Read func(dst []float32, r int)

@@ -55,6 +55,7 @@ func (l *Loader) Matrix(name string, out, in int) nn.Matrix {
 func (l *Loader) Bare(name string, out, in int) nn.Matrix {
 	m, err := l.src.Matrix(name, out, in)
 	l.Fail(err)
+	m.Name = name
 	l.read = append(l.read, name)
 	return m
 }
