@@ -20,16 +20,9 @@ func Synthetic(base int) []byte {
 			entries = append(entries, entry)
 		}
 	}
-	var letter [256]string
-	for r, b := range runeToByte {
-		if b >= 0 {
-			letter[b] = string(rune(r))
-		}
-	}
-	for r, b := range runeToByte { // printable Latin-1 first, then the others: Qwen2's order
-		if b >= 0 {
-			add(string(rune(r)))
-		}
+	letter := letters()
+	for _, e := range alphabet() {
+		add(e)
 	}
 	var merges [][2]string
 	prompt := "system\n" + System + "user\nassistant\n"
@@ -48,13 +41,38 @@ func Synthetic(base int) []byte {
 	for i := 0; len(entries) < base; i++ {
 		add(fmt.Sprintf("<filler_%d>", i))
 	}
-	vocab := make(map[string]int, base)
+	return encodeFile(entries, merges, []string{"<|endoftext|>", turnStart, turnEnd})
+}
+
+// letters are the characters that bytes are written as.
+func letters() (letter [256]string) {
+	for r, b := range runeToByte {
+		if b >= 0 {
+			letter[b] = string(rune(r))
+		}
+	}
+	return letter
+}
+
+// alphabet is the vocabulary's start: printable Latin-1 first, then the others, Qwen2's order.
+func alphabet() (entries []string) {
+	for r, b := range runeToByte {
+		if b >= 0 {
+			entries = append(entries, string(rune(r)))
+		}
+	}
+	return entries
+}
+
+// encodeFile is a tokenizer.json of entries, in the order of their ids, and special tokens after them.
+func encodeFile(entries []string, merges [][2]string, special []string) []byte {
+	vocab := make(map[string]int, len(entries))
 	for id, entry := range entries {
 		vocab[entry] = id
 	}
 	var added []map[string]any
-	for i, token := range []string{"<|endoftext|>", turnStart, turnEnd} {
-		added = append(added, map[string]any{"id": base + i, "content": token, "special": true, "normalized": false,
+	for i, token := range special {
+		added = append(added, map[string]any{"id": len(entries) + i, "content": token, "special": true, "normalized": false,
 			"single_word": false, "lstrip": false, "rstrip": false})
 	}
 	var out bytes.Buffer

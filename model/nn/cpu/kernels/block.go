@@ -40,7 +40,9 @@ func (b *Block) in(twelve, four, one func(*Block)) {
 		default:
 			one(b)
 		}
-		left -= n
+		if left -= n; left == 0 {
+			return // a pointer behind the last row would be one into something else
+		}
 		b.A = unsafe.Add(b.A, uintptr(n)*b.ARow)
 		b.C = unsafe.Add(b.C, uintptr(n)*b.LDC)
 	}

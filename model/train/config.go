@@ -1,0 +1,126 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"cobot_vla/model/nn/cpu"
+)
+
+// Config of a run. Its zero value trains nothing: begin with DefaultConfig.
+type Config struct {
+	// Out is the run's folder: the checkpoint, state.safetensors to resume from, log.jsonl, curves.png.
+	Out string `json:"-"`
+	// From is the folder of a checkpoint whose weights the run starts with: post-training's, for fine-tuning.
+	// Empty: fresh weights of Preset.
+	From string `json:"from,omitempty"`
+	// Preset is the shape of a model that starts fresh. Default llava-vla-tiny.
+	Preset string `json:"preset,omitempty"`
+	// Steps of the optimiser; the learning rate ends its cosine there.
+	Steps int `json:"steps"`
+	// Batch is how many examples a step averages over. Default 32.
+	Batch int `json:"batch"`
+	// Micro is how many of them go through the model at a time; it must divide Batch. It changes the
+	// speed, and the last bits of the result. Default 8: what is in work stays in the caches.
+	Micro int `json:"micro"`
+	// Rate is the highest learning rate, reached after Warmup steps, VisionRate that of the vision tower and
+	// projector (0: the same); both fall to Floor times themselves. Defaults 1e-3, 0, 100 and 0.05.
+	Rate       float64 `json:"rate"`
+	VisionRate float64 `json:"vision_rate,omitempty"`
+	Warmup     int     `json:"warmup"`
+	Floor      float64 `json:"floor"`
+	// Decay is AdamW's weight decay, of matrices only. Default 0.05.
+	Decay float64 `json:"decay"`
+	// Beta1, Beta2 and Epsilon are AdamW's. Defaults 0.9, 0.98 and 1e-8: with the few thousand steps of a
+	// small budget a longer memory of the second moment is one of gradients that have long changed.
+	Beta1   float64 `json:"beta1"`
+	Beta2   float64 `json:"beta2"`
+	Epsilon float64 `json:"epsilon"`
+	// Clip bounds the length of the gradient; 0 for no bound. Default 1.
+	Clip float64 `json:"clip"`
+	// Smoothing spreads an action label over its neighbouring bins, a Gaussian of that many bins; 0 for
+	// the one bin alone. Bins far apart mean motions far apart, which plain cross-entropy does not know. Default 2.
+	Smoothing float64 `json:"smoothing"`
+	// Freeze takes out parameters whose canonical names begin with any of these: "vision.".
+	Freeze []string `json:"freeze,omitempty"`
+	// Seed of the weights that start fresh and of the sampler.
+	Seed uint64 `json:"seed"`
+	// Precision of the operands, f32 or bf16; weights, moments and sums are f32 in both. Default bf16.
+	Precision cpu.Precision `json:"precision"`
+	// Stored is the precision of the written checkpoint, BF16 or F32. Default BF16.
+	Stored string `json:"stored"`
+
+	// Threads that compute; 0 for all processors. It changes no number.
+	Threads int `json:"-"`
+	// Budget ends the run after that time with a checkpoint and a state, at the next step; 0 for none.
+	Budget time.Duration `json:"-"`
+	// SaveEvery is how many steps lie between two states on the disk, DiagnoseEvery between two looks at held-out
+	// examples (0: only at the end), of which Held are looked at. Defaults 200, 500 and 64.
+	SaveEvery     int `json:"-"`
+	DiagnoseEvery int `json:"-"`
+	Held          int `json:"-"`
+	// Now is the clock. Default time.Now.
+	Now func() time.Time `json:"-"`
+	// Report is called after every step, by the run's goroutine. Default: nobody.
+	Report func(Progress) `json:"-"`
+}
+
+// DefaultConfig is a run of llava-vla-tiny; Out and Steps are missing.
+func DefaultConfig() Config {
+	return Config{
+		Preset: PresetTiny, Batch: 32, Micro: 8, Rate: 1e-3, Warmup: 100, Floor: 0.05, Decay: 0.05,
+		Beta1: 0.9, Beta2: 0.98, Epsilon: 1e-8, Clip: 1, Smoothing: 2, Precision: cpu.BF16, Stored: "BF16",
+		SaveEvery: 200, DiagnoseEvery: 500, Held: 64,
+		Now: time.Now, Report: func(Progress) {},
+	}
+}
+
+// Validate says everything that is wrong.
+func (c Config) Validate() error {
+	var errs []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	check(c.Out != "", "out is empty: say the folder of the run")
+	check(c.From != "" || c.Preset != "", "from and preset are empty: say what to start with")
+	check(c.Steps > 0, "steps is %d, expected 1 or more", c.Steps)
+	check(c.Batch > 0 && c.Micro > 0 && c.Batch%max(c.Micro, 1) == 0, "batch is %d and micro %d: micro must divide batch", c.Batch, c.Micro)
+	check(c.Rate > 0 && c.Rate < 1 && c.VisionRate >= 0 && c.VisionRate < 1, "rate is %g and vision rate %g, expected numbers between 0 and 1", c.Rate, c.VisionRate)
+	check(c.Warmup >= 0 && c.Floor >= 0 && c.Floor <= 1, "warmup is %d and floor %g, expected 0 or more, and 0..1", c.Warmup, c.Floor)
+	check(c.Decay >= 0 && c.Clip >= 0 && c.Smoothing >= 0, "decay %g, clip %g and smoothing %g: expected 0 or more", c.Decay, c.Clip, c.Smoothing)
+	check(c.Beta1 >= 0 && c.Beta1 < 1 && c.Beta2 >= 0 && c.Beta2 < 1 && c.Epsilon > 0, "beta1 %g, beta2 %g, epsilon %g: expected 0 up to 1, and above 0", c.Beta1, c.Beta2, c.Epsilon)
+	check(c.Precision == cpu.F32 || c.Precision == cpu.BF16, "precision is %q, expected %s or %s", c.Precision, cpu.F32, cpu.BF16)
+	check(c.Stored == "F32" || c.Stored == "BF16", "stored is %q, expected F32 or BF16", c.Stored)
+	check(c.SaveEvery > 0 && c.DiagnoseEvery >= 0 && c.Held >= 0, "save every %d, diagnose every %d, held %d: expected 1 or more, 0 or more, 0 or more", c.SaveEvery, c.DiagnoseEvery, c.Held)
+	if len(errs) > 0 {
+		return fmt.Errorf("train: %w", errors.Join(errs...))
+	}
+	return nil
+}
+
+// factor of the learning rate at a step, counted from 0: linear up, a half cosine down.
+func (c Config) factor(step int) float64 {
+	if step < c.Warmup {
+		return float64(step+1) / float64(c.Warmup)
+	}
+	along := float64(step-c.Warmup) / float64(max(c.Steps-c.Warmup, 1))
+	return c.Floor + (1-c.Floor)*(1+math.Cos(math.Pi*min(along, 1)))/2
+}
+
+// Progress of a run.
+type Progress struct {
+	// Step of Steps that is finished; Resumed is where this process began.
+	Step, Steps, Resumed int
+	// Loss of the step's batch [nats per label], GradNorm before clipping, Rate of the step.
+	Loss, GradNorm, Rate float64
+	// Tokens that this process has read, visual ones included, and Examples.
+	Tokens, Examples int
+	// Took is the time this process has trained.
+	Took time.Duration
+	// Held is set when held-out examples were looked at after this step.
+	Held *Diagnosis
+}

@@ -1,0 +1,80 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"cobot_vla/model/llavavla"
+	"cobot_vla/model/nn/cpu"
+)
+
+// toyRun is a run of a small model on the toy.
+func toyRun(t testing.TB, side int) (Config, *Toy) {
+	t.Helper()
+	toy, err := NewToy(side)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := DefaultConfig()
+	c.Out, c.Preset, c.Batch, c.Micro, c.Steps, c.Warmup, c.Held, c.DiagnoseEvery = t.TempDir(), PresetNano, 16, 8, 60, 10, 16, 0
+	c.Now = func() time.Time { return time.Time{} }
+	return c, toy
+}
+
+// TestLearns: the toy is learned, from image and state, and the checkpoint is a policy.
+func TestLearns(t *testing.T) {
+	c, toy := toyRun(t, 168)
+	var losses []float64
+	c.Report = func(p Progress) { losses = append(losses, p.Loss) }
+	r, err := Run(context.Background(), c, toy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Log(r.Held, losses[0], losses[len(losses)-1])
+	p, err := llavavla.Open(c.Out, llavavla.Config{CPU: cpu.Config{Precision: cpu.F32}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(c.Out, "curves.png")); err != nil {
+		t.Error(err)
+	}
+}
+
+func BenchmarkStep(b *testing.B) {
+	for _, preset := range []string{PresetTiny} {
+		for _, precision := range []cpu.Precision{cpu.F32, cpu.BF16} {
+			for _, micro := range []int{4, 8} {
+				b.Run(fmt.Sprintf("%s/%s/micro %d", preset, precision, micro), func(b *testing.B) {
+					c, toy := toyRun(b, 168)
+					c.Preset, c.Precision, c.Batch, c.Micro = preset, precision, 16, micro
+					r, err := open(c, toy)
+					if err != nil {
+						b.Fatal(err)
+					}
+					defer r.s.close()
+					examples := make([]Example, c.Batch)
+					if err := toy.Sample(1, 1, examples); err != nil {
+						b.Fatal(err)
+					}
+					var p Progress
+					r.step(0, examples, &p)
+					b.ReportAllocs()
+					b.ResetTimer()
+					for i := range b.N {
+						if err := r.step(i+1, examples, &p); err != nil {
+							b.Fatal(err)
+						}
+					}
+					b.ReportMetric(float64(c.Batch*b.N)/b.Elapsed().Seconds(), "examples/s")
+				})
+			}
+		}
+	}
+}
