@@ -51,6 +51,9 @@ type TensorParity struct {
 	Cosine float64
 }
 
+// LeastCosine is what the gradients of lower precisions are held to, against f32's.
+const LeastCosine = 0.999
+
 // strays is the part of all weights that may be beyond their tolerance: where the first gradient is a
 // rounding error in a sum of numbers a million times its size, Adam divides it by itself, and the
 // first step goes by the full rate one way or the other. They stay within the three rates together.

@@ -20,7 +20,7 @@ func toyRun(t testing.TB, side int) (Config, *Toy) {
 		t.Fatal(err)
 	}
 	c := DefaultConfig()
-	c.Out, c.Preset, c.Batch, c.Micro, c.Steps, c.Warmup, c.Held, c.DiagnoseEvery = t.TempDir(), PresetNano, 16, 8, 60, 10, 16, 0
+	c.Out, c.Preset, c.Batch, c.Micro, c.Steps, c.Warmup, c.Held, c.DiagnoseEvery = t.TempDir(), PresetNano, 16, 8, 40, 10, 8, 0
 	c.Now = func() time.Time { return time.Time{} }
 	return c, toy
 }
@@ -34,7 +34,10 @@ func TestLearns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Log(r.Held, losses[0], losses[len(losses)-1])
+	t.Logf("%v; loss %v to %v", r.Held, losses[0], losses[len(losses)-1])
+	if !(losses[len(losses)-1] < losses[0]-0.3) {
+		t.Errorf("losses from %v to %v", losses[0], losses[len(losses)-1])
+	}
 	p, err := llavavla.Open(c.Out, llavavla.Config{CPU: cpu.Config{Precision: cpu.F32}})
 	if err != nil {
 		t.Fatal(err)

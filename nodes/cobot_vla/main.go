@@ -28,6 +28,7 @@ type cli struct {
 	Node   nodeCmd   `cmd:"" passthrough:"" help:"Run one node, as ros2 run does."`
 	Demo   demoCmd   `cmd:"" help:"A simulated Cobot-Magic moves to the table and fetches the bottle."`
 	Model  modelCmd  `cmd:"" help:"Checkpoints: look into, compare, convert and run them."`
+	Train  trainCmd  `cmd:"" help:"Teach a policy: train on prepared demonstrations."`
 	Verify verifyCmd `cmd:"" help:"The long proof: many seeds, every fault; writes out/verify.json."`
 	Bench  benchCmd  `cmd:"" help:"Measure the suite on this machine."`
 	Task   taskCmd   `cmd:"" help:"The simulator's tasks and their experts."`

@@ -19,13 +19,14 @@ import (
 // modelCmd is about checkpoints of LLaVA-VLA: what they are, whether they are
 // right, what robot they are for, what they say.
 type modelCmd struct {
-	Info     modelInfoCmd     `cmd:"" help:"What a checkpoint is, and what robot it needs."`
-	Manifest modelManifestCmd `cmd:"" help:"Bind a checkpoint to a robot: write its manifest.yaml."`
-	Parity   modelParityCmd   `cmd:"" help:"Compare with reference outputs of the original implementation."`
-	Accuracy modelAccuracyCmd `cmd:"" help:"What lower precisions cost: equal tokens, and errors in the robot's units."`
-	Synth    modelSynthCmd    `cmd:"" help:"Write a checkpoint of random weights in the shapes of a real one."`
-	Convert  modelConvertCmd  `cmd:"" help:"Write the weights as the processor's kernels read them, to be ready sooner."`
-	Run      modelRunCmd      `cmd:"" help:"One decision about images, a state and an instruction, as JSON."`
+	Info      modelInfoCmd      `cmd:"" help:"What a checkpoint is, and what robot it needs."`
+	Manifest  modelManifestCmd  `cmd:"" help:"Bind a checkpoint to a robot: write its manifest.yaml."`
+	Parity    modelParityCmd    `cmd:"" help:"Compare with reference outputs of the original implementation."`
+	Accuracy  modelAccuracyCmd  `cmd:"" help:"What lower precisions cost: equal tokens, and errors in the robot's units."`
+	Tokenizer modelTokenizerCmd `cmd:"" help:"Learn a small model's words from instructions, and give it action and direction tokens."`
+	Synth     modelSynthCmd     `cmd:"" help:"Write a checkpoint of random weights in the shapes of a real one."`
+	Convert   modelConvertCmd   `cmd:"" help:"Write the weights as the processor's kernels read them, to be ready sooner."`
+	Run       modelRunCmd       `cmd:"" help:"One decision about images, a state and an instruction, as JSON."`
 }
 
 // processor are the flags of what runs a network.
