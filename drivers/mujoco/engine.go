@@ -27,6 +27,8 @@ type engine interface {
 	capture(camera int, lens lens, shadows bool)
 	draw(width, height int, rgb []byte) error
 	closeView()
+	// drawAll draws what a camera can't see as well, for a test: the picture is the same.
+	drawAll(all bool)
 	// close frees everything but the view.
 	close()
 }

@@ -3,7 +3,7 @@
 package mujoco
 
 /*
-#cgo LDFLAGS: -lmujoco -lEGL
+#cgo LDFLAGS: -lmujoco -lEGL -lm
 #include <stdio.h>
 #include <stdlib.h>
 #include <mujoco/mujoco.h>
@@ -160,7 +160,7 @@ func (e *native) capture(camera int, l lens, shadows bool) {
 	center := ((float64(l.width)-1)/2 - l.cx) / l.f
 	top := (l.cy + 0.5) / l.f
 	bottom := -(float64(l.height) - 0.5 - l.cy) / l.f
-	C.view_capture(e.view, e.m, e.d, C.int(camera), on, C.double(center), C.double(bottom), C.double(top))
+	C.view_capture(e.view, e.m, e.d, C.int(camera), on, C.double(center), C.double(float64(l.width)/l.f), C.double(bottom), C.double(top))
 }
 
 func (e *native) draw(width, height int, rgb []byte) error {
@@ -171,6 +171,14 @@ func (e *native) draw(width, height int, rgb []byte) error {
 		return fmt.Errorf("mujoco: OpenGL error 0x%x", int(code))
 	}
 	return nil
+}
+
+func (e *native) drawAll(all bool) {
+	on := C.int(0)
+	if all {
+		on = 1
+	}
+	C.view_draw_all(e.view, on)
 }
 
 func (e *native) closeView() {

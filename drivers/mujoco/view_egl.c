@@ -4,6 +4,7 @@
 
 #include <EGL/egl.h>
 #include <EGL/eglext.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@ struct view {
   mjrContext render;
   unsigned char* upside_down;
   size_t capacity;
+  int all;  // draw what the camera can't see, too
 };
 
 // start initialises a display and makes a desktop OpenGL context on it.
@@ -73,6 +75,8 @@ view* view_open(const mjModel* m, char* problem, int size) {
     snprintf(problem, size, "no memory for a renderer");
     return NULL;
   }
+  // The threads of a software renderer wait for each other more than they draw when pictures are small.
+  if (m->vis.global.offwidth <= 400) setenv("LP_NUM_THREADS", "0", 0);
   if (!open_context(v, problem, size)) {
     free(v);
     return NULL;
@@ -93,7 +97,42 @@ view* view_open(const mjModel* m, char* problem, int size) {
   return v;
 }
 
-void view_capture(view* v, const mjModel* m, mjData* d, int camera, int shadows, double center, double bottom, double top) {
+// outside says whether a ball lies wholly beside what a camera sees. right, left, top and bottom are the
+// edges of the picture one unit before it.
+static int outside(const mjvGLCamera* c, const float eye[3], const float side[3], const float* pos, float radius, double left, double right, double bottom, double top) {
+  double x = 0, y = 0, z = 0;
+  for (int k = 0; k < 3; k++) {
+    double to = pos[k] - eye[k];
+    x += to * side[k];
+    y += to * c->up[k];
+    z += to * c->forward[k];
+  }
+  return z < -radius || x - right * z > radius * sqrt(1 + right * right) || left * z - x > radius * sqrt(1 + left * left) ||
+         y - top * z > radius * sqrt(1 + top * top) || bottom * z - y > radius * sqrt(1 + bottom * bottom);
+}
+
+// cull takes what the camera can't see out of the scene, and puts planes, floor and ground, behind what
+// stands before them: a software renderer spends its time on draw calls and on pixels that are drawn over.
+static void cull(mjvScene* s, double left, double right, double bottom, double top) {
+  const mjvGLCamera* c = &s->camera[0];
+  float side[3], eye[3];
+  for (int k = 0; k < 3; k++) eye[k] = (s->camera[0].pos[k] + s->camera[1].pos[k]) / 2; // the picture is not for two eyes
+  for (int k = 0; k < 3; k++) side[k] = c->forward[(k + 1) % 3] * c->up[(k + 2) % 3] - c->forward[(k + 2) % 3] * c->up[(k + 1) % 3];
+  int kept = 0, planes = 0;
+  mjvGeom plane[16];
+  for (int i = 0; i < s->ngeom; i++) {
+    mjvGeom* g = s->geoms + i;
+    if (g->type == mjGEOM_PLANE && planes < 16) {
+      plane[planes++] = *g;
+    } else if (g->modelrbound <= 0 || !outside(c, eye, side, g->pos, g->modelrbound, left, right, bottom, top)) {
+      s->geoms[kept++] = *g;
+    }
+  }
+  for (int i = 0; i < planes; i++) s->geoms[kept++] = plane[i];
+  s->ngeom = kept;
+}
+
+void view_capture(view* v, const mjModel* m, mjData* d, int camera, int shadows, double center, double width, double bottom, double top) {
   mjvCamera cam;
   mjv_defaultCamera(&cam);
   cam.type = mjCAMERA_FIXED;
@@ -113,7 +152,10 @@ void view_capture(view* v, const mjModel* m, mjData* d, int camera, int shadows,
     c->frustum_bottom = (float)(bottom * c->frustum_near);
     c->frustum_top = (float)(top * c->frustum_near);
   }
+  if (!shadows && !v->all) cull(&v->scene, center - width / 2, center + width / 2, bottom, top); // what is not seen may throw a shadow
 }
+
+void view_draw_all(view* v, int all) { v->all = all; }
 
 int view_draw(view* v, int width, int height, unsigned char* rgb) {
   mjrRect whole = {0, 0, width, height};

@@ -10,11 +10,14 @@ typedef struct view view;
 // view_open returns NULL and writes why into problem (of size bytes) when it fails.
 view* view_open(const mjModel* m, char* problem, int size);
 
-// view_capture notes what a fixed camera sees now. The frustum's edges are at distance 1.
-void view_capture(view* v, const mjModel* m, mjData* d, int camera, int shadows, double center, double bottom, double top);
+// view_capture notes what a fixed camera sees now. The frustum's edges are at distance 1; its middle is center.
+void view_capture(view* v, const mjModel* m, mjData* d, int camera, int shadows, double center, double width, double bottom, double top);
 
 // view_draw renders what was captured; rgb has width*height*3 bytes, top row first. It returns 0, or OpenGL's error.
 int view_draw(view* v, int width, int height, unsigned char* rgb);
+
+// view_draw_all draws what the camera can't see as well: the same picture, later.
+void view_draw_all(view* v, int all);
 
 void view_close(view* v);
 

@@ -36,6 +36,11 @@ type graph struct {
 	buses   can.Opener
 	network *can.Network // of a simulator in this process; nil without one
 
+	// open makes the policy node's policy; openPolicy unless somebody wants it another way.
+	open policy.Open
+	// loss loses frames of the simulator's cameras; nil loses none.
+	loss *losses
+
 	sim  *sim.Node
 	arms *arm.Node
 	all  map[string]*member // by full name
@@ -79,8 +84,8 @@ func builders() map[string]build {
 			_, err := proprioception.New(n, proprioception.DefaultConfig(), openEncoder)
 			return err
 		},
-		"policy": func(_ *graph, n *rcl.Node) error {
-			_, err := policy.New(n, policy.DefaultConfig(), openPolicy)
+		"policy": func(g *graph, n *rcl.Node) error {
+			_, err := policy.New(n, policy.DefaultConfig(), g.open)
 			return err
 		},
 		"robot_description": func(_ *graph, n *rcl.Node) error {
@@ -133,6 +138,9 @@ func (g *graph) make(name string, args rcl.Args, make build) error {
 // named after the camera's topics: /camera_f is node camera_f.
 func (g *graph) addCamera(c calibration.Camera, src camdriver.Source, rate float64) error {
 	name := strings.Trim(strings.ReplaceAll(c.Namespace, "/", "_"), "_")
+	if g.loss != nil {
+		src = g.loss.of(src)
+	}
 	make := func(g *graph, n *rcl.Node) error {
 		cfg := camera.DefaultConfig()
 		cfg.Namespace, cfg.Rate = c.Namespace, rate
@@ -165,8 +173,9 @@ func (g *graph) revive(fullName string) error {
 // simulator's and CAN buses are virtual; else they are the machine's.
 func newGraph(a *app, transport rcl.Transport, exec rcl.Executor, simulated bool) *graph {
 	g := &graph{
-		ctx: rcl.New(rcl.Options{Transport: transport, Executor: exec, Log: &a.log, LogOutput: a.console}),
-		all: map[string]*member{},
+		ctx:  rcl.New(rcl.Options{Transport: transport, Executor: exec, Log: &a.log, LogOutput: a.console}),
+		open: openPolicy,
+		all:  map[string]*member{},
 	}
 	if simulated {
 		g.network = can.NewNetwork()
@@ -177,8 +186,8 @@ func newGraph(a *app, transport rcl.Transport, exec rcl.Executor, simulated bool
 	return g
 }
 
-// addNode makes the node that a launch plan asks for.
-func (g *graph) addNode(n *launch.Node) error {
+// addNode makes the node that a launch plan asks for; more parameters win over the plan's.
+func (g *graph) addNode(n *launch.Node, more ...rcl.ParamOverride) error {
 	dir, err := os.MkdirTemp("", "cobot_vla_params_")
 	if err != nil {
 		return err
@@ -193,6 +202,7 @@ func (g *graph) addNode(n *launch.Node) error {
 		err = fmt.Errorf("node %s takes no arguments besides --ros-args, not %q", n.Executable, rest)
 	}
 	if err == nil {
+		args.Params = append(args.Params, more...)
 		err = g.add(n.Executable, n.Executable, args)
 	}
 	if err != nil {

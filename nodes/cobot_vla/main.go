@@ -34,6 +34,8 @@ type cli struct {
 	Task   taskCmd   `cmd:"" help:"The simulator's tasks and their experts."`
 	Record recordCmd `cmd:"" help:"Recorded episodes."`
 	Doctor doctorCmd `cmd:"" help:"Say what this machine has and lacks, and how to get it."`
+
+	Collect collectCmd `cmd:"" help:"Record demonstrations in the simulator."`
 }
 
 // app is what every command gets.

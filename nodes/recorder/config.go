@@ -17,6 +17,9 @@ import (
 type Config struct {
 	// Directory of the episodes' folders; relative to where the program was started.
 	Directory string `param:"directory" desc:"folder of the episodes"`
+	// Episode is the name of the next episode, episode_ and a number; empty counts on. A
+	// collector names episodes by their seed.
+	Episode string `param:"episode" desc:"name of the next episode, e.g. episode_000012; empty counts on"`
 	// Cameras are the namespaces of required cameras. Of each, color/image_raw/compressed
 	// is recorded where it is published, else color/image_raw, and color/camera_info.
 	// The first is the reference of the streams' skew.

@@ -298,6 +298,7 @@ func (r *Node) begin(now time.Time) error {
 		return err
 	}
 	info := r.arming.info
+	info.Name = r.cfg.Episode
 	info.Robot, info.Started, info.Firmware = r.robot, now, r.firmware
 	info.Calibration, info.Parameters = r.calibration, parameters
 	if len(r.cfg.Cameras) > 0 {

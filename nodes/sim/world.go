@@ -34,6 +34,8 @@ func open(cfg Config, robot calibration.Robot, s scene.Scene, epoch time.Time) (
 		for _, cam := range robot.Cameras {
 			c.Render.Sizes[cam.Name] = mujoco.Size{Width: cfg.ImageWidth, Height: cfg.ImageHeight}
 		}
+		// Room for the film at twice its size, as it is drawn, and no more: every picture costs the whole room.
+		c.Render.MaxWidth, c.Render.MaxHeight = max(cfg.ImageWidth, 2*cfg.FilmWidth), max(cfg.ImageHeight, 2*cfg.FilmHeight)
 		return mujoco.New(c)
 	}
 	return nil, fmt.Errorf("sim: plant %q is none of mujoco, kinematic", cfg.Plant)

@@ -43,7 +43,7 @@ func newFolder(root string) (name string, err error) {
 		}
 	}
 	for ; ; next++ {
-		name = fmt.Sprintf("%s%06d", prefix, next)
+		name = Name(next)
 		err := os.Mkdir(filepath.Join(root, name), 0o777)
 		if errors.Is(err, fs.ErrExist) {
 			continue
@@ -53,6 +53,23 @@ func newFolder(root string) (name string, err error) {
 		}
 		return name, nil
 	}
+}
+
+// Name of the episode of a number: episode_000012.
+func Name(n int) string { return fmt.Sprintf("%s%06d", prefix, n) }
+
+// namedFolder makes the folder of an episode whose name was chosen.
+func namedFolder(root, name string) error {
+	if _, ok := number(name); !ok {
+		return fmt.Errorf("episode: name %q: it is %s and a number, as in %s", name, prefix, Name(12))
+	}
+	if err := os.MkdirAll(root, 0o777); err != nil {
+		return fmt.Errorf("episode: %w", err)
+	}
+	if err := os.Mkdir(filepath.Join(root, name), 0o777); err != nil {
+		return fmt.Errorf("episode: %w", err)
+	}
+	return nil
 }
 
 // List is the paths of the episodes below root, finished or not, in their order.

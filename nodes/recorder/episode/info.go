@@ -10,7 +10,7 @@ import (
 
 // Info is what is known of an episode when it begins.
 type Info struct {
-	// Name of the episode, e.g. episode_000012; Create gives it.
+	// Name of the episode, e.g. episode_000012; Create gives the next number to one without.
 	Name string
 	// Task is what the robot is to do, in words.
 	Task string

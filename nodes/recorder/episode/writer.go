@@ -106,14 +106,19 @@ type Losses struct {
 	Dead          bool
 }
 
-// Create makes the next episode's folder below root and begins its file.
+// Create makes the folder of the episode info names below root, of the next one
+// where it names none, and begins its file.
 func Create(root string, info Info, opts Options) (*Writer, error) {
-	name, err := newFolder(root)
+	var err error
+	if info.Name == "" {
+		info.Name, err = newFolder(root)
+	} else {
+		err = namedFolder(root, info.Name)
+	}
 	if err != nil {
 		return nil, err
 	}
-	info.Name = name
-	path := fileOf(root, name)
+	path := fileOf(root, info.Name)
 	w, err := begin(path, info, opts.withDefaults())
 	if err != nil {
 		return nil, fmt.Errorf("episode: %s: %w", path, err)

@@ -1,0 +1,329 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"cobot_vla/drivers/mujoco/scene"
+	"cobot_vla/nodes/recorder/episode"
+)
+
+// collectCmd records demonstrations.
+type collectCmd struct {
+	Tasks      []string      `name:"task" help:"Tasks to demonstrate; without any, all of them." sep:","`
+	Episodes   int           `help:"Demonstrations of each task." default:"300"`
+	Seed       uint64        `help:"Seed of the first attempt; the next ones count on." default:"1"`
+	Out        string        `help:"Folder of the episodes, one folder a task." default:"demonstrations"`
+	Jobs       int           `help:"Episodes at once; 0 for one a processor." default:"0"`
+	Policy     string        `help:"Who moves the robot. The expert says what is right all the same: with a checkpoint's policy it corrects that." default:"expert"`
+	Checkpoint string        `help:"Folder of that policy's checkpoint."`
+	KeepFailed bool          `help:"Keep attempts that failed: a learner's are worth correcting."`
+	Perturbed  float64       `help:"Part of the episodes in which the robot is pushed off its way." default:"0.5"`
+	Latency    time.Duration `help:"Simulated time of an inference." default:"100ms"`
+	Plant      string        `help:"Mechanics: mujoco or kinematic." enum:"mujoco,kinematic" default:"mujoco"`
+}
+
+// attempt is a line of collected.jsonl: one seed that was tried.
+type attempt struct {
+	Task        string  `json:"task"`
+	Seed        uint64  `json:"seed"`
+	Config      string  `json:"config"`
+	Instruction string  `json:"instruction"`
+	Perturbed   bool    `json:"perturbed"`
+	Success     bool    `json:"success"`
+	Reason      string  `json:"reason"`
+	Steps       int     `json:"steps"`
+	Labels      uint64  `json:"labels"`
+	Refusals    uint64  `json:"refusals"`
+	Episode     string  `json:"episode,omitempty"` // folder, beside the file
+	Bytes       int64   `json:"bytes,omitempty"`
+	Wall        float64 `json:"wall_s"`
+}
+
+// ledgerFile says what became of every seed.
+const ledgerFile = "collected.jsonl"
+
+// Run implements the command.
+func (c *collectCmd) Run(a *app) error {
+	tasks, err := tasksOf(c.Tasks)
+	if err != nil {
+		return err
+	}
+	if c.Jobs <= 0 {
+		c.Jobs = runtime.NumCPU()
+	}
+	a.log = a.log.Level(max(a.log.GetLevel(), zerolog.ErrorLevel))
+	for _, task := range tasks {
+		if err := c.collect(a, task); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tasksOf are the tasks of these names; all without any.
+func tasksOf(names []string) ([]scene.Task, error) {
+	if len(names) == 0 {
+		return scene.Tasks(), nil
+	}
+	tasks := make([]scene.Task, len(names))
+	for i, name := range names {
+		var err error
+		if tasks[i], err = scene.ByName(name); err != nil {
+			return nil, err
+		}
+	}
+	return tasks, nil
+}
+
+// collect demonstrates one task until there are enough episodes.
+func (c *collectCmd) collect(a *app, task scene.Task) error {
+	dir := filepath.Join(c.Out, task.Name)
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	l, err := openLedger(filepath.Join(dir, ledgerFile))
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	before := l.kept(c.KeepFailed)
+	p := newProgress(a.stderr, "collect "+task.Name, func() float64 { return float64(l.kept(c.KeepFailed)) / float64(c.Episodes) })
+	defer p.end()
+	say := func() {
+		kept, failed := l.kept(c.KeepFailed), l.failed()
+		p.what = fmt.Sprintf("collect %s: %d of %d, %d failed", task.Name, kept, c.Episodes, failed)
+		if n := kept - before; n > 0 {
+			each := time.Since(began) / time.Duration(n)
+			p.what += fmt.Sprintf(", %.1f s each, %v left", each.Seconds(), (time.Duration(c.Episodes-kept) * each).Round(time.Second))
+		}
+		p.say()
+	}
+	say()
+	if err := c.attempts(a, task, l, dir, p.every, say); err != nil {
+		return err
+	}
+	if err := l.sort(); err != nil {
+		return err
+	}
+	p.end()
+	_, err = fmt.Fprintf(a.stdout, "%s: %d demonstrations of %s, %d attempts failed, %s\n", dir, l.kept(c.KeepFailed), task.Name, l.failed(), bytesText(l.bytes()))
+	return err
+}
+
+// attempts tries seed after seed, several at once. A seed is tried only when without
+// it there would surely be too few, so that the episodes are the same for any number of jobs.
+func (c *collectCmd) attempts(a *app, task scene.Task, l *ledger, dir string, every time.Duration, say func()) error {
+	ctx, stop := context.WithCancel(a.ctx)
+	defer stop()
+	type result struct {
+		a   attempt
+		err error
+	}
+	results := make(chan result)
+	running, seed := 0, c.Seed
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	var failed error
+	for {
+		for failed == nil && running < c.Jobs && l.kept(c.KeepFailed)+running < c.Episodes {
+			for l.has(seed) {
+				seed++
+			}
+			running++
+			go func(seed uint64) {
+				job := *a
+				job.ctx = ctx
+				t, err := c.attempt(&job, task, dir, seed)
+				results <- result{t, err}
+			}(seed)
+			seed++
+		}
+		if running == 0 {
+			return failed
+		}
+		select {
+		case r := <-results:
+			running--
+			if r.err == nil {
+				r.err = l.add(r.a)
+			}
+			if r.err != nil && failed == nil {
+				failed = r.err
+				stop()
+			}
+		case <-tick.C:
+		}
+		say()
+	}
+}
+
+// attempt is one episode.
+func (c *collectCmd) attempt(a *app, task scene.Task, dir string, seed uint64) (attempt, error) {
+	name := episode.Name(int(seed))
+	folder := filepath.Join(dir, name)
+	if err := os.RemoveAll(folder); err != nil { // of an attempt that was interrupted
+		return attempt{}, err
+	}
+	began := time.Now()
+	r := rollout{
+		Task: task.Name, Seed: seed, Instruction: instructionOf(task, seed), Mobile: task.Mobile,
+		Policy: c.Policy, Checkpoint: c.Checkpoint, Plant: c.Plant, Latency: c.Latency, Demonstrator: "expert", Record: dir,
+	}
+	if err := r.pictures(); err != nil {
+		return attempt{}, err
+	}
+	perturbed := pushed(seed, c.Perturbed)
+	o, err := r.run(a)
+	if err != nil {
+		return attempt{}, fmt.Errorf("%s, seed %d: %w", task.Name, seed, err)
+	}
+	t := attempt{
+		Task: task.Name, Seed: seed, Config: r.hash(), Instruction: r.Instruction, Perturbed: perturbed,
+		Success: o.Success, Reason: o.Reason, Steps: o.Steps, Labels: o.Labels, Refusals: o.Refusals,
+	}
+	if o.Success || c.KeepFailed {
+		t.Episode = name
+		t.Bytes, err = sizeOf(folder)
+	} else {
+		err = os.RemoveAll(folder)
+	}
+	t.Wall = time.Since(began).Seconds()
+	return t, err
+}
+
+// pushed says whether the episode of a seed is one of that part of all.
+func pushed(seed uint64, part float64) bool {
+	return int(float64(seed+1)*part) > int(float64(seed)*part)
+}
+
+func sizeOf(folder string) (n int64, err error) {
+	err = filepath.WalkDir(folder, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		n += info.Size()
+		return err
+	})
+	return n, err
+}
+
+// ledger is what became of every seed, in a file that grows by a line with each.
+type ledger struct {
+	path string
+
+	mu   sync.Mutex
+	done map[uint64]attempt
+}
+
+func openLedger(path string) (*ledger, error) {
+	l := &ledger{path: path, done: map[uint64]attempt{}}
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return l, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	lines := bufio.NewScanner(bytes.NewReader(data))
+	lines.Buffer(nil, 1<<20)
+	for n := 1; lines.Scan(); n++ {
+		var t attempt
+		if err := json.Unmarshal(lines.Bytes(), &t); err != nil {
+			if int64(len(data)) > 0 && data[len(data)-1] != '\n' { // the last line was cut off: its seed is tried again
+				break
+			}
+			return nil, fmt.Errorf("%s: line %d: %w", path, n, err)
+		}
+		l.done[t.Seed] = t
+	}
+	return l, errors.Join(lines.Err(), l.sort())
+}
+
+func (l *ledger) add(t attempt) error {
+	line, err := json.Marshal(t)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.done[t.Seed] = t
+	f, err := os.OpenFile(l.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o666)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(line, '\n'))
+	return errors.Join(err, f.Close())
+}
+
+// sort writes the file again, in the order of the seeds.
+func (l *ledger) sort() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return writeFile(l.path, func(f *os.File) error {
+		w := bufio.NewWriter(f)
+		for _, t := range l.attempts() {
+			line, err := json.Marshal(t)
+			if err != nil {
+				return err
+			}
+			_, _ = w.Write(append(line, '\n')) // Flush says what went wrong
+		}
+		return w.Flush()
+	})
+}
+
+func (l *ledger) attempts() []attempt {
+	var all []attempt
+	for _, t := range l.done {
+		all = append(all, t)
+	}
+	slices.SortFunc(all, func(a, b attempt) int { return cmp.Compare(a.Seed, b.Seed) })
+	return all
+}
+
+func (l *ledger) has(seed uint64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, ok := l.done[seed]
+	return ok
+}
+
+func (l *ledger) count(want func(attempt) int64) (n int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, t := range l.done {
+		n += want(t)
+	}
+	return n
+}
+
+func (l *ledger) kept(failed bool) int {
+	return int(l.count(func(t attempt) int64 { return one(t.Success || failed) }))
+}
+
+func (l *ledger) failed() int { return int(l.count(func(t attempt) int64 { return one(!t.Success) })) }
+
+func (l *ledger) bytes() int64 { return l.count(func(t attempt) int64 { return t.Bytes }) }
+
+func one(yes bool) int64 {
+	if yes {
+		return 1
+	}
+	return 0
+}
