@@ -19,12 +19,13 @@ import (
 	"github.com/rs/zerolog"
 
 	"cobot_vla/drivers/mujoco/scene"
+	"cobot_vla/model/expert"
 	"cobot_vla/nodes/recorder/episode"
 )
 
 // collectCmd records demonstrations.
 type collectCmd struct {
-	Tasks      []string      `name:"task" help:"Tasks to demonstrate; without any, all of them." sep:","`
+	Tasks      []string      `name:"task" help:"Tasks to demonstrate; without any, all that have an expert." sep:","`
 	Episodes   int           `help:"Demonstrations of each task." default:"300"`
 	Seed       uint64        `help:"Seed of the first attempt; the next ones count on." default:"1"`
 	Out        string        `help:"Folder of the episodes, one folder a task." default:"demonstrations"`
@@ -33,8 +34,12 @@ type collectCmd struct {
 	Checkpoint string        `help:"Folder of that policy's checkpoint."`
 	KeepFailed bool          `help:"Keep attempts that failed: a learner's are worth correcting."`
 	Perturbed  float64       `help:"Part of the episodes in which the robot is pushed off its way." default:"0.5"`
+	PushRate   float64       `help:"Part of such an episode's steps that are pushed." default:"0.2"`
+	PushSize   float64       `help:"Largest push of a joint [rad]." default:"0.03"`
+	PushHold   int           `help:"Steps that a push lasts." default:"3"`
 	Latency    time.Duration `help:"Simulated time of an inference." default:"100ms"`
 	Plant      string        `help:"Mechanics: mujoco or kinematic." enum:"mujoco,kinematic" default:"mujoco"`
+	randomFlags
 }
 
 // attempt is a line of collected.jsonl: one seed that was tried.
@@ -75,10 +80,10 @@ func (c *collectCmd) Run(a *app) error {
 	return nil
 }
 
-// tasksOf are the tasks of these names; all without any.
+// tasksOf are the tasks of these names; without any, all that have an expert.
 func tasksOf(names []string) ([]scene.Task, error) {
 	if len(names) == 0 {
-		return scene.Tasks(), nil
+		names = expert.Tasks()
 	}
 	tasks := make([]scene.Task, len(names))
 	for i, name := range names {
@@ -180,20 +185,17 @@ func (c *collectCmd) attempt(a *app, task scene.Task, dir string, seed uint64) (
 		return attempt{}, err
 	}
 	began := time.Now()
-	r := rollout{
-		Task: task.Name, Seed: seed, Instruction: instructionOf(task, seed), Mobile: task.Mobile,
-		Policy: c.Policy, Checkpoint: c.Checkpoint, Plant: c.Plant, Latency: c.Latency, Demonstrator: "expert", Record: dir,
-	}
-	if err := r.pictures(); err != nil {
+	r, err := c.rollout(task, seed)
+	if err != nil {
 		return attempt{}, err
 	}
-	perturbed := pushed(seed, c.Perturbed)
+	r.Record = dir
 	o, err := r.run(a)
 	if err != nil {
 		return attempt{}, fmt.Errorf("%s, seed %d: %w", task.Name, seed, err)
 	}
 	t := attempt{
-		Task: task.Name, Seed: seed, Config: r.hash(), Instruction: r.Instruction, Perturbed: perturbed,
+		Task: task.Name, Seed: seed, Config: r.hash(), Instruction: r.Instruction, Perturbed: r.Push.Rate > 0,
 		Success: o.Success, Reason: o.Reason, Steps: o.Steps, Labels: o.Labels, Refusals: o.Refusals,
 	}
 	if o.Success || c.KeepFailed {
@@ -204,6 +206,21 @@ func (c *collectCmd) attempt(a *app, task scene.Task, dir string, seed uint64) (
 	}
 	t.Wall = time.Since(began).Seconds()
 	return t, err
+}
+
+// rollout of one attempt.
+func (c *collectCmd) rollout(task scene.Task, seed uint64) (rollout, error) {
+	v, err := c.variation(scene.TrainTextures)
+	if err != nil {
+		return rollout{}, err
+	}
+	v.Wording = false // those words are evaluation's
+	r := attempting(task, seed, v)
+	r.Policy, r.Checkpoint, r.Plant, r.Latency, r.Demonstrator = c.Policy, c.Checkpoint, c.Plant, c.Latency, "expert"
+	if pushed(seed, c.Perturbed) {
+		r.Push = expert.Perturbation{Seed: seed, Rate: c.PushRate, Size: c.PushSize, Hold: c.PushHold}
+	}
+	return r, r.complete()
 }
 
 // pushed says whether the episode of a seed is one of that part of all.

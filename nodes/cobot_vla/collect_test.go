@@ -20,7 +20,7 @@ func collecting(t *testing.T, dir string, episodes int, jobs int) (stdout string
 	var out bytes.Buffer
 	a := testApp(t)
 	a.stdout = &out
-	c := collectCmd{Tasks: []string{"fetch_bottle"}, Episodes: episodes, Seed: 5, Out: dir, Jobs: jobs, Policy: "expert", Perturbed: 0.5, Latency: 100 * time.Millisecond, Plant: "kinematic"}
+	c := collectCmd{Tasks: []string{"fetch_bottle"}, Episodes: episodes, Seed: 5, Out: dir, Jobs: jobs, Policy: "expert", Perturbed: 0.5, PushRate: 0.2, PushSize: 0.03, PushHold: 3, Latency: 100 * time.Millisecond, Plant: "kinematic"}
 	if err := c.Run(a); err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"cobot_vla/drivers/mujoco/scene"
 	"cobot_vla/launch"
 	"cobot_vla/model"
+	"cobot_vla/model/expert"
 	"cobot_vla/msgs"
 	"cobot_vla/nodes/policy"
 	"cobot_vla/nodes/rcl"
@@ -41,14 +42,18 @@ type rollout struct {
 	Limit time.Duration
 	// Params of the nodes, by executable, that win over the launch files.
 	Params map[string][]rcl.ParamOverride
+	// Push disturbs the robot; the zero value does not.
+	Push expert.Perturbation
 	// Open makes the policy; nil makes the one of Policy and Checkpoint.
-	Open policy.Open `json:"-"`
+	Open policy.Open
 	// Demonstrator labels every observation, as that kind of policy; "" for none.
 	Demonstrator string
 	// Record is the folder that the episode is recorded into, under the name of its seed; "" for none.
 	Record string
 	// Film keeps frames of the camera that watches the robot.
 	Film bool
+
+	vary scene.Variation
 }
 
 // outcome of a rollout.
@@ -124,6 +129,9 @@ func (r rollout) open(a *app) (s *stage, err error) {
 		p, version, err := open(kind, dir, robot)
 		if err != nil {
 			return nil, "", err
+		}
+		if r.Push.Rate > 0 {
+			p = &perturbedPolicy{Policy: p, push: r.Push}
 		}
 		s.timer = &timedPolicy{Policy: p}
 		return s.timer, version, nil
