@@ -21,9 +21,9 @@ func (b *builder) object(o scene.Object) {
 	case scene.Bottle:
 		b.bottle(o)
 	case scene.Cup:
-		b.vessel(o, 0.72, 0.003, []float64{0, 0.35, 1}, []float64{0.72, 0.82, 1})
+		b.vessel(o, 0.62, 0.003, []float64{0, 1}, []float64{0.62, 1}) // so conical that another goes in
 	case scene.Bowl:
-		b.vessel(o, 0.45, 0.004, []float64{0, 0.12, 0.40, 1}, []float64{0.45, 0.68, 0.88, 1})
+		b.vessel(o, 0.75, 0.008, []float64{0, 1}, []float64{0.75, 1}) // its wall is thick enough to be felt between fingers
 	case scene.Block:
 		b.block(o)
 	case scene.Basket:
@@ -222,8 +222,8 @@ func (b *builder) cabinet(o scene.Object) {
 	}
 	b.contact.add("exclude", text("body1", o.Name), text("body2", name))
 
-	// A bar to close a gripper on, its fingers above and below: 4 cm before the front, 12 mm thick (chosen).
-	const out = 0.040
+	// A bar to close a gripper on, its fingers above and below: 5 cm before the front, 12 mm thick (chosen).
+	const out = 0.050
 	b.felt(drawer, "capsule", number("size", 0.006), nums("fromto", -out, -0.05, 0, -out, 0.05, 0))
 	drawer.bar("capsule", [3]float64{-out, -0.05, 0}, [3]float64{-out, 0.05, 0}, 0.006, silver, "metal")
 	for _, s := range []float64{-0.05, 0.05} {

@@ -36,21 +36,24 @@ func (p *Policy) drive(w *world, mobile bool) (*model.Navigation, error) {
 			return nil, nil // the arms fold before the base moves
 		}
 	}
-	b := w.bottle().P
+	return p.driveTo(w.bottle().P, i, p.cfg.Reach, p.cfg.SideTolerance, mobile, "the bottle")
+}
+
+// driveTo is the next goal that brings a thing, now at b in base_link, to lie straight before arm i's first axis, reach ahead of it.
+func (p *Policy) driveTo(b r3.Vec, i int, reach, beside float64, mobile bool, what string) (*model.Navigation, error) {
 	if !mobile {
-		return nil, fmt.Errorf("%w: it stands at (%.2f, %.2f) m from base_link and the task allows no driving; ask for a mobile task", ErrPlace, b.X, b.Y)
+		return nil, fmt.Errorf("%w: %s is at (%.2f, %.2f) m from base_link and the task allows no driving; ask for a mobile task", ErrPlace, what, b.X, b.Y)
 	}
-	// Drive so that the bottle ends up before the arm's first axis.
 	mount := p.arms[i].mount.P
 	distance := math.Hypot(b.X, b.Y)
 	if distance <= math.Abs(mount.Y)+0.05 {
-		return nil, p.tooClose(b)
+		return nil, p.tooClose(b, what)
 	}
 	turn := wrap(math.Atan2(b.Y, b.X) - math.Asin(mount.Y/distance))
-	ahead := b.X - mount.X - p.cfg.Reach
-	if facing := b.X > 0; !facing || math.Abs(b.Y-mount.Y) > p.cfg.SideTolerance {
+	ahead := b.X - mount.X - reach
+	if facing := b.X > 0; !facing || math.Abs(b.Y-mount.Y) > beside {
 		if math.Abs(turn) < finest {
-			return nil, p.tooClose(b)
+			return nil, p.tooClose(b, what)
 		}
 		direction := token.TurnLeft
 		if turn < 0 {
@@ -59,7 +62,7 @@ func (p *Policy) drive(w *world, mobile bool) (*model.Navigation, error) {
 		return p.navigate(direction, math.Abs(turn))
 	}
 	if ahead < finest {
-		return nil, p.tooClose(b)
+		return nil, p.tooClose(b, what)
 	}
 	return p.navigate(token.Forward, ahead)
 }
@@ -72,8 +75,8 @@ func (p *Policy) navigate(direction uint8, value float64) (*model.Navigation, er
 	return &n, nil
 }
 
-func (p *Policy) tooClose(b r3.Vec) error {
-	return fmt.Errorf("%w: it stands at (%.2f, %.2f) m from base_link, too near to drive towards; back the robot off by half a metre", ErrPlace, b.X, b.Y)
+func (p *Policy) tooClose(b r3.Vec, what string) error {
+	return fmt.Errorf("%w: %s is at (%.2f, %.2f) m from base_link, too near to drive towards; back the robot off by half a metre", ErrPlace, what, b.X, b.Y)
 }
 
 // worker is the arm that fetches: the one that has the bottle, else the one that

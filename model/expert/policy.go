@@ -35,8 +35,8 @@ var (
 	ErrTruth = errors.New("expert: ground truth")
 	// ErrFallen: the bottle lies on its side.
 	ErrFallen = errors.New("expert: the bottle has fallen over")
-	// ErrPlace: the bottle stands where neither arm gets it and driving can't help.
-	ErrPlace = errors.New("expert: the bottle is out of reach")
+	// ErrPlace: the thing stands where neither arm gets it and driving can't help.
+	ErrPlace = errors.New("expert: out of reach")
 )
 
 // Policy does the tasks of Tasks.

@@ -15,19 +15,37 @@ func liftPot() script {
 		name: "lift_pot", nouns: []string{"pot"}, needs: []string{"pot", "table"}, grasps: knobs[:],
 		step: func(p *Policy, w *world) (t [2]target, err error) {
 			if !p.grips(w, 0, knobs[0]) || !p.grips(w, 1, knobs[1]) {
+				// Hands close together, when both are in place, and otherwise let go.
+				slack := 1.2
+				if w.arms[0].command < knobs[0].width && w.arms[1].command < knobs[1].width {
+					slack = 1.8
+				}
+				closed := p.encloses(w, 0, knobs[0], slack) && p.encloses(w, 1, knobs[1], slack)
 				for i := range t {
-					if t[i], err = p.take(w, i, knobs[i], 0.06); err != nil {
+					t[i], err = p.take(w, i, knobs[i], 0.06)
+					if err != nil {
 						return t, err
+					}
+					if t[i].width = p.arms[i].stroke; closed {
+						t[i].width = 0
 					}
 				}
 				return t, nil
 			}
-			// The hand that is behind says how high.
-			high := min(p.tip(w, 0).Z-p.top(w, 0), p.tip(w, 1).Z-p.top(w, 1)) + nearStep
-			for i := range t {
-				to := p.point(w, i, knobs[i])
-				to.Z = p.top(w, i) + min(high, knobs[i].at.Z+potLift)
-				if t[i].joints, err = p.reach(w, i, to, nearStep); err != nil {
+			// The hand that is behind says how high; they stay as far apart as the knobs are.
+			var at [2]r3.Vec
+			for i := range at {
+				at[i] = p.arms[i].mount.Apply(p.tip(w, i))
+			}
+			top := w.things["table"].P.Z
+			high := top + min(min(at[0].Z, at[1].Z)-top+nearStep, knobs[0].at.Z+potLift)
+			between := r3.Sub(at[0], at[1])
+			between.Z = 0
+			middle := r3.Scale(0.5, r3.Add(at[0], at[1]))
+			for i, half := range [2]float64{knobs[0].at.Y, knobs[1].at.Y} {
+				to := r3.Add(middle, r3.Scale(half/r3.Norm(between), between))
+				to.Z = high
+				if t[i].joints, err = p.reach(w, i, p.arms[i].inverse.Apply(to), nearStep); err != nil {
 					return t, err
 				}
 			}

@@ -35,7 +35,7 @@ type script struct {
 
 // scripts are all tasks the expert knows.
 func scripts() []script {
-	return []script{clickBell(), closeDrawer(), pickBlock(), liftPot(), fetchBottle()}
+	return []script{clickBell(), closeDrawer(), pickBlock(), liftPot(), fetchBottle(), pickSponge(), stackBlocks(), stackCups(), stackBowls(), packBottles(), restoreBottle(), openDrawer()}
 }
 
 // Tasks are the names of the tasks that the expert does.
@@ -82,6 +82,7 @@ type grasp struct {
 	thing string
 	at    r3.Vec  // in the thing's frame [m]
 	width float64 // between the fingers there [m]
+	give  float64 // how much the width may differ [m]; 0 for 5 mm
 }
 
 // point is where a grasp is, in arm i's frame.
@@ -98,8 +99,11 @@ func (p *Policy) encloses(w *world, i int, g grasp, slack float64) bool {
 // grips reports whether arm i holds a thing: it is between fingers that were told
 // to close and stand at its width.
 func (p *Policy) grips(w *world, i int, g grasp) bool {
-	a := w.arms[i]
-	return a.command < a.width-0.004 && abs(a.width-g.width) < 0.005 && p.encloses(w, i, g, 2.2)
+	a, give := w.arms[i], g.give
+	if give == 0 {
+		give = 0.005
+	}
+	return a.command < a.width-0.003 && abs(a.width-g.width) < give && p.encloses(w, i, g, 2.2)
 }
 
 // imagine moves the world to where the targets bring it.

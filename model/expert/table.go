@@ -116,12 +116,16 @@ func onto(at, goal r3.Vec, hover float64) r3.Vec {
 	return goal
 }
 
-// take decides for a hand that is to grip something from above; ok is false once it grips.
-func (p *Policy) take(w *world, i int, g grasp, hover float64) (t target, err error) {
+// take decides for a hand that is to grip something from above.
+func (p *Policy) take(w *world, i int, g grasp, hover float64) (target, error) {
+	return p.takePitched(w, i, g, hover, steep)
+}
+
+func (p *Policy) takePitched(w *world, i int, g grasp, hover, pitch float64) (t target, err error) {
 	a, goal, at := w.arms[i], p.point(w, i, g), p.tip(w, i)
 	closing := a.command < g.width
 	if p.encloses(w, i, g, 1) || closing && p.encloses(w, i, g, 1.8) {
-		t.joints, err = p.reach(w, i, goal, nearStep)
+		t.joints, err = p.reachPitched(w, i, goal, pitch, nearStep)
 		return t, err // closed
 	}
 	t.width = p.arms[i].stroke
@@ -133,7 +137,7 @@ func (p *Policy) take(w *world, i int, g grasp, hover float64) (t target, err er
 	if at.Z < goal.Z+hover-0.02 {
 		step = nearStep
 	}
-	t.joints, err = p.reach(w, i, to, step)
+	t.joints, err = p.reachPitched(w, i, to, pitch, step)
 	return t, err
 }
 

@@ -39,6 +39,34 @@ func pickBlock() Task {
 	}
 }
 
+// pickSponge is the same with a yellow sponge.
+func pickSponge() Task {
+	return Task{
+		Name: "pick_sponge",
+		Instructions: []string{
+			"pick up the sponge and put it into the basket", "put the yellow sponge in the basket", "move the sponge to the basket",
+		},
+		Unseen: []string{"clear the sponge away into the basket", "the yellow sponge belongs in the basket"},
+		Limit:  tableLimit,
+		Steps:  tableSteps,
+		Sample: func(seed uint64, part float64) Scene {
+			return sample(seed, part, func(d draw) Scene {
+				s := closeUp(room("pick_sponge", seed))
+				x, y := ahead(d.between(0.33, 0.43), d.side()*d.between(0.20, 0.34))
+				s.Objects = []Object{
+					{
+						Name: "sponge", Kind: Block, Color: [3]float64{0.95, 0.85, 0.10}, Size: [3]float64{0.09, 0.046, 0.05}, Mass: 0.04,
+						Pose: Facing(x, y, tableHeight, math.Atan2(y-math.Copysign(mountY, y), x-workX-mountX)+d.within(10*degree)),
+					},
+					basketAt(d),
+				}
+				return s
+			})
+		},
+		Judge: func(s Scene) Judge { return newBasketJudge(s, "sponge") },
+	}
+}
+
 // basketJudge wants things to lie in the basket, let go of, for half a second.
 type basketJudge struct {
 	attempt

@@ -10,7 +10,7 @@ import (
 const (
 	PotLift = 0.06
 	PotTilt = 20 * degree
-	PotHold = 500 * time.Millisecond
+	PotHold = 300 * time.Millisecond
 )
 
 func liftPot() Task {

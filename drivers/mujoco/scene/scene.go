@@ -135,9 +135,9 @@ func (k Kind) Defaults() (size [3]float64, mass float64) {
 	case Bottle:
 		return [3]float64{0.056, 0.056, 0.18}, 0.20
 	case Cup:
-		return [3]float64{0.064, 0.064, 0.085}, 0.10
+		return [3]float64{0.060, 0.060, 0.080}, 0.10
 	case Bowl:
-		return [3]float64{0.13, 0.13, 0.05}, 0.18
+		return [3]float64{0.13, 0.13, 0.055}, 0.15
 	case Block:
 		return [3]float64{0.05, 0.05, 0.05}, 0.08
 	case Basket:

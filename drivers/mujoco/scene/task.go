@@ -66,7 +66,8 @@ func (t Task) Instruction(seed uint64, v Variation) string {
 // Tasks are all tasks, in a fixed order: those that are trained first come first.
 func Tasks() []Task {
 	return []Task{
-		clickBell(), closeDrawer(), pickBlock(), liftPot(), fetchBottle(), openDrawer(),
+		clickBell(), closeDrawer(), pickBlock(), liftPot(), fetchBottle(),
+		pickSponge(), stackBlocks(), stackCups(), stackBowls(), packBottles(), restoreBottle(), openDrawer(),
 	}
 }
 
