@@ -8,6 +8,7 @@ import (
 
 // Grammar says what may be said: which ids may follow the answer so far. It
 // gives nil when the answer is complete. It is asked once a token, and the sets it gives are few and always the same.
+// It depends on the length of the answer and its first token alone.
 type Grammar func(answer []int32) *nn.Set
 
 // Decoding is how an answer is found.
@@ -28,6 +29,9 @@ func (m *Model) Greedy(ctx context.Context, dst []int32, hidden nn.Buf, d Decodi
 
 // greedy calls observe, where it is given, with the hidden state that each token is chosen from.
 func (m *Model) greedy(ctx context.Context, dst []int32, hidden nn.Buf, d Decoding, observe func(nn.Buf)) ([]int32, error) {
+	if r, ok := m.b.(nn.Recorder); ok && observe == nil {
+		return m.ahead(ctx, r, dst, hidden, d)
+	}
 	m.b.Put(m.answer, nil)
 	start := len(dst)
 	for {
@@ -54,6 +58,83 @@ func (m *Model) greedy(ctx context.Context, dst []int32, hidden nn.Buf, d Decodi
 			d.Emit(len(dst)-start-1, dst[len(dst)-1])
 		}
 	}
+}
+
+// recorded is a decoding step on the device, for sets of up to some size.
+type recorded struct {
+	step   nn.Step
+	widest *nn.Set
+}
+
+// ahead is greedy where the device runs ahead of the host: when the first token
+// is known, so is the grammar of all others, and their steps are enqueued at once.
+func (m *Model) ahead(ctx context.Context, r nn.Recorder, dst []int32, hidden nn.Buf, d Decoding) ([]int32, error) {
+	start := len(dst)
+	set := d.Grammar(nil)
+	if set == nil {
+		return dst, m.b.Sync()
+	}
+	r.Stream(m.answer)
+	m.b.Put(m.answer, nil)
+	m.b.Pick(m.answer, m.answer, m.Scores(hidden, set), set, d.Penalty)
+	hear := func(i int) error {
+		id, err := r.Next(ctx, m.answer, i)
+		if err != nil {
+			return err
+		}
+		dst = append(dst, id)
+		if d.Emit != nil {
+			d.Emit(i, id)
+		}
+		return nil
+	}
+	if err := hear(0); err != nil {
+		return dst, err
+	}
+	said := append(m.fed[:0], dst[start])
+	m.plan = m.plan[:0]
+	widest := set
+	for set = d.Grammar(said); set != nil; set = d.Grammar(said) {
+		m.plan = append(m.plan, set)
+		if set.Size() > widest.Size() {
+			widest = set
+		}
+		said = append(said, 0)
+	}
+	m.fed = said
+	if len(m.plan) > 0 {
+		step := m.step(r, widest, d.Penalty)
+		for _, set := range m.plan {
+			step.Run(set)
+		}
+	}
+	for i := range m.plan {
+		if err := hear(i + 1); err != nil {
+			return dst, err
+		}
+	}
+	return dst, m.b.Sync()
+}
+
+// step is recorded once, and again when a larger set is asked for.
+func (m *Model) step(r nn.Recorder, widest *nn.Set, penalty float32) nn.Step {
+	have := m.steps[penalty]
+	if have.step == nil || have.widest.Size() < widest.Size() {
+		have = recorded{widest: widest, step: r.Record(widest, func(set *nn.Set) {
+			hidden := m.next()
+			m.b.Pick(m.answer, m.answer, m.Scores(hidden, set), set, penalty)
+		})}
+		m.steps[penalty] = have
+	}
+	return have.step
+}
+
+// settle waits for the device and gives the first error, unless the device runs ahead of the host.
+func (m *Model) settle() error {
+	if _, ok := m.b.(nn.Recorder); ok {
+		return nil
+	}
+	return m.b.Sync()
 }
 
 // next reads the last token of the answer.

@@ -49,6 +49,9 @@ type Model struct {
 	layout *layout // of the last image
 	// What parallel decoding works in: the guesses by place, what a pass is fed, what it said.
 	guesses, fed, said []int32
+	// Recorded decoding steps by their penalty, and the sets of those that are under way.
+	steps map[float32]recorded
+	plan  []*nn.Set
 
 	// head of the prompt whose keys and values are in the cache already.
 	head []int32
@@ -75,6 +78,7 @@ func Build(b nn.Backend, config checkpoint.Config, src weights.Source, o Options
 		guess:    b.Tokens(o.Positions),
 		words:    b.Tokens(o.Positions),
 		scores:   map[*nn.Set]nn.Buf{},
+		steps:    map[float32]recorded{},
 	}
 	m.tower.reserve(o.Crops)
 	if config.Image.MergeType == "spatial_unpad" {
@@ -116,7 +120,7 @@ func (m *Model) Encode(pixels []float32, plan *vision.Plan) (Image, error) {
 			return Image{}, err
 		}
 	}
-	return image, m.b.Sync()
+	return image, m.settle()
 }
 
 // splice puts the visual tokens into dst [Tokens, H].

@@ -188,30 +188,31 @@ func (p *Policy) Act(ctx context.Context, obs model.Observation, emit func(step 
 		return model.Action{}, err
 	}
 	watch.lap("preprocess")
+	watch.begin(p.b)
 
 	image, err := p.model.Encode(p.pixels, p.vision.Plan())
 	if err != nil {
 		return model.Action{}, err
 	}
-	if err := errors.Join(p.b.Sync(), ctx.Err()); err != nil {
+	if err := watch.stage(ctx, "vision", p.b); err != nil {
 		return model.Action{}, err
 	}
-	watch.lap("vision")
 
 	hidden, err := p.model.Prefill(prompt, image)
 	if err != nil {
 		return model.Action{}, err
 	}
-	if err := errors.Join(p.b.Sync(), ctx.Err()); err != nil {
+	if err := watch.stage(ctx, "prefill", p.b); err != nil {
 		return model.Action{}, err
 	}
-	watch.lap("prefill")
 
 	action, err := p.decode(ctx, obs, hidden, emit)
 	if err != nil {
 		return model.Action{}, err
 	}
-	watch.lap("decode")
+	if err := watch.end("decode"); err != nil {
+		return model.Action{}, err
+	}
 	action.Timings = watch.laps
 	return action, nil
 }
@@ -325,7 +326,7 @@ func (p *Policy) decode(ctx context.Context, obs model.Observation, hidden nn.Bu
 		},
 	}
 	var err error
-	if p.config.Parallel && p.costs != nil {
+	if p.config.Parallel && p.costs != nil { // it was measured, which a device that runs ahead of the host is not
 		p.answer, err = p.model.Parallel(ctx, p.answer[:0], hidden, d, p.expect(obs), p.costs)
 	} else {
 		p.answer, err = p.model.Greedy(ctx, p.answer[:0], hidden, d)
@@ -399,17 +400,4 @@ func (p *Policy) expect(obs model.Observation) []int32 {
 		}
 	}
 	return p.guess
-}
-
-// stopwatch measures stages.
-type stopwatch struct {
-	now  func() time.Time
-	last time.Time
-	laps []model.Timing
-}
-
-func (s *stopwatch) lap(stage string) {
-	now := s.now()
-	s.laps = append(s.laps, model.Timing{Stage: stage, Took: now.Sub(s.last)})
-	s.last = now
 }

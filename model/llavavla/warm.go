@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"cobot_vla/model"
+	"cobot_vla/model/nn"
 	"cobot_vla/model/nn/layers"
 	"cobot_vla/model/vision"
 )
@@ -26,6 +27,9 @@ func (p *Policy) Warm(ctx context.Context) error {
 		return err
 	}
 	m := p.model
+	if _, ok := p.b.(nn.Recorder); ok {
+		return p.rehearse(ctx, prompt)
+	}
 	err = m.shallow(func() error {
 		image, err := m.Encode(p.pixels, p.vision.Plan())
 		if err != nil {
@@ -43,6 +47,21 @@ func (p *Policy) Warm(ctx context.Context) error {
 	}
 	p.Reset()
 	return nil
+}
+
+// rehearse acts once, whole: it takes a moment, and the recorded step has all blocks.
+func (p *Policy) rehearse(ctx context.Context, prompt Prompt) error {
+	image, err := p.model.Encode(p.pixels, p.vision.Plan())
+	if err != nil {
+		return err
+	}
+	hidden, err := p.model.Prefill(prompt, image)
+	if err != nil {
+		return err
+	}
+	_, err = p.model.Greedy(ctx, nil, hidden, Decoding{Grammar: Fixed(2, p.values), Penalty: p.penalty})
+	p.Reset()
+	return err
 }
 
 // shallow runs f with the first block of each stack alone.

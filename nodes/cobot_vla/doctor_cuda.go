@@ -1,47 +1,34 @@
-//go:build cuda
-
 package main
 
 import (
+	"errors"
 	"fmt"
 
-	"gorgonia.org/cu"
+	"cobot_vla/model/nn/cuda"
+	"cobot_vla/model/nn/cuda/driver"
 )
 
-// examineDevices lists the GPUs that a policy can run on. This build links
-// libcuda: without a driver it ends before main, which is why the CUDA policy is a program of its own.
-func examineDevices() []finding {
-	n, err := cu.NumDevices()
-	if err != nil {
-		return []finding{{"lacks", "CUDA", err.Error(), "install the NVIDIA driver"}}
+// examineDevices lists the GPUs that a policy can run on, where this build has CUDA.
+func examineDevices() []finding { return devicesFound(driver.Devices()) }
+
+func devicesFound(devices []cuda.Info, err error) []finding {
+	switch {
+	case errors.Is(err, cuda.ErrNotBuilt):
+		return []finding{{"note", "CUDA", "this program runs policies on the processor", "`make cuda` builds cobot_vla_cuda for an NVIDIA GPU; start it in place of cobot_vla"}}
+	case err != nil:
+		return []finding{{"lacks", "CUDA", err.Error(), "install the NVIDIA driver (470 or later), and look at nvidia-smi"}}
+	case len(devices) == 0:
+		return []finding{{"lacks", "CUDA", "the driver knows no GPU", "look at nvidia-smi and CUDA_VISIBLE_DEVICES"}}
 	}
 	var out []finding
-	for i := range n {
-		out = append(out, examineDevice(i))
+	for i, d := range devices {
+		what := fmt.Sprintf("CUDA device %d", i)
+		if err := d.Check(); err != nil {
+			out = append(out, finding{"lacks", what, err.Error(), ""})
+			continue
+		}
+		out = append(out, finding{"ok", what, fmt.Sprintf("%s, sm_%d%d, %.1f GiB, %d processors, driver of CUDA %d.%d",
+			d.Name, d.Major, d.Minor, float64(d.Memory)/(1<<30), d.Processors, d.Driver/1000, d.Driver%1000/10), ""})
 	}
 	return out
-}
-
-func examineDevice(ordinal int) finding {
-	what := fmt.Sprintf("CUDA device %d", ordinal)
-	d, err := cu.GetDevice(ordinal)
-	if err != nil {
-		return finding{"lacks", what, err.Error(), ""}
-	}
-	name, err := d.Name()
-	if err != nil {
-		return finding{"lacks", what, err.Error(), ""}
-	}
-	bytes, err := d.TotalMem()
-	if err != nil {
-		return finding{"lacks", what, err.Error(), ""}
-	}
-	major, err := d.Attribute(cu.ComputeCapabilityMajor)
-	if err != nil {
-		return finding{"lacks", what, err.Error(), ""}
-	}
-	if major < 8 {
-		return finding{"lacks", what, fmt.Sprintf("%s has compute capability %d, the kernels need 8", name, major), "use an Ampere or newer GPU"}
-	}
-	return finding{"ok", what, fmt.Sprintf("%s, %.1f GiB, driver API %d", name, float64(bytes)/(1<<30), cu.Version()), ""}
 }

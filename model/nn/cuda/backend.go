@@ -132,7 +132,7 @@ func (i Info) Check() error {
 	case i.Major < leastMajor:
 		return fmt.Errorf("%w: %s has compute capability %d.%d, the kernels need %d.0 (Ampere: RTX 30, A100, Orin, or newer)", ErrUnsupported, i.Name, i.Major, i.Minor, leastMajor)
 	case i.Driver < leastDriver:
-		return fmt.Errorf("%w: the driver of %s knows CUDA %d.%d, the kernels need %d.%d: install a newer NVIDIA driver (450 or later)", ErrUnsupported, i.Name, i.Driver/1000, i.Driver%1000/10, leastDriver/1000, leastDriver%1000/10)
+		return fmt.Errorf("%w: the driver of %s knows CUDA %d.%d, the kernels need %d.%d: install a newer NVIDIA driver (470 or later; on a Jetson JetPack 5)", ErrUnsupported, i.Name, i.Driver/1000, i.Driver%1000/10, leastDriver/1000, leastDriver%1000/10)
 	}
 	return nil
 }

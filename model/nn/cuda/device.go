@@ -121,8 +121,8 @@ var (
 	ErrLost = errors.New("the GPU is lost")
 )
 
-// Least of what the kernels need: PTX 7.0 for sm_80.
+// Least of what the kernels need: PTX 7.0 for sm_80, and graphs as drivers of CUDA 11.4 (JetPack 5) instantiate them.
 const (
 	leastMajor  = 8
-	leastDriver = 11000
+	leastDriver = 11040
 )

@@ -27,6 +27,8 @@ type Config struct {
 	Info cuda.Info
 	// FailAfter makes the device disappear at the n-th launch or replay from now on; 0 is never.
 	FailAfter int
+	// Lazy makes it do what was enqueued only when somebody waits, and one launch or replay when somebody asks whether it is idle.
+	Lazy bool
 	// Count makes it execute nothing and hold no memory, but count: to learn what a model would take.
 	Count bool
 	// Modules, when set, keeps translated modules for the next device that loads the same text.
@@ -73,6 +75,7 @@ type Device struct {
 	recording *graph
 	marks     []time.Time
 	lost      error
+	queue     []func() error // of a lazy device
 
 	// Peak memory [bytes].
 	Peak int64
@@ -200,7 +203,7 @@ func (d *Device) Pinned(bytes int) (cuda.Pinned, error) {
 
 // Zero memory.
 func (d *Device) Zero(p cuda.Pointer, bytes int64) error {
-	if d.lost != nil || d.config.Count {
+	if d.flush(everything); d.lost != nil || d.config.Count {
 		return d.lost
 	}
 	m, err := d.memory.bytes(p, bytes)
@@ -212,7 +215,7 @@ func (d *Device) Zero(p cuda.Pointer, bytes int64) error {
 func (d *Device) Upload(to cuda.Pointer, from []byte) error {
 	d.Uploads++
 	d.UploadedBytes += int64(len(from))
-	if d.lost != nil || d.config.Count {
+	if d.flush(everything); d.lost != nil || d.config.Count {
 		return d.lost
 	}
 	m, err := d.memory.bytes(to, int64(len(from)))
@@ -223,7 +226,7 @@ func (d *Device) Upload(to cuda.Pointer, from []byte) error {
 // Download copies at once.
 func (d *Device) Download(to []byte, from cuda.Pointer) error {
 	d.Downloads++
-	if d.lost != nil || d.config.Count {
+	if d.flush(everything); d.lost != nil || d.config.Count {
 		return d.lost
 	}
 	m, err := d.memory.bytes(from, int64(len(to)))
@@ -241,7 +244,28 @@ func (d *Device) gone() error {
 	return d.lost
 }
 
-// Launch runs a kernel at once.
+// enqueue does f, now or when somebody waits.
+func (d *Device) enqueue(f func() error) error {
+	if d.config.Lazy && d.lost == nil {
+		d.queue = append(d.queue, f)
+		return nil
+	}
+	return f()
+}
+
+// flush does what was enqueued, n at most.
+func (d *Device) flush(n int) error {
+	for ; n > 0 && len(d.queue) > 0 && d.lost == nil; n-- {
+		f := d.queue[0]
+		d.queue = d.queue[1:]
+		_ = f() // kept in lost
+	}
+	return d.lost
+}
+
+const everything = 1 << 30
+
+// Launch runs a kernel.
 func (d *Device) Launch(l cuda.Launch) error {
 	if err := d.check(l); err != nil {
 		return err
@@ -255,9 +279,19 @@ func (d *Device) Launch(l cuda.Launch) error {
 	if err := d.gone(); err != nil || d.config.Count {
 		return err
 	}
-	if err := d.launch(l); err != nil {
-		d.lost = err // as after an illegal address nothing works any more
-		return err
+	if d.config.Lazy {
+		l.Args = append([]uint64(nil), l.Args...)
+	}
+	return d.enqueue(func() error { return d.execute(l) })
+}
+
+// execute runs launches; after a fault nothing works any more, as after an illegal address.
+func (d *Device) execute(all ...cuda.Launch) error {
+	for _, l := range all {
+		if err := d.launch(l); err != nil {
+			d.lost = err
+			return err
+		}
 	}
 	return nil
 }
@@ -310,19 +344,13 @@ func (d *Device) Captured() (cuda.Graph, error) {
 	return g, d.lost
 }
 
-// Replay runs what was recorded at once.
+// Replay runs what was recorded.
 func (d *Device) Replay(g cuda.Graph) error {
 	d.Replays++
 	if err := d.gone(); err != nil || d.config.Count {
 		return err
 	}
-	for _, l := range g.(*graph).launches {
-		if err := d.launch(l); err != nil {
-			d.lost = err
-			return err
-		}
-	}
-	return nil
+	return d.enqueue(func() error { return d.execute(g.(*graph).launches...) })
 }
 
 // Mark takes the time.
@@ -333,16 +361,19 @@ func (d *Device) Mark() (cuda.Mark, error) {
 
 // Elapsed time.
 func (d *Device) Elapsed(from, to cuda.Mark) (time.Duration, error) {
-	return d.marks[to].Sub(d.marks[from]), d.lost
+	return d.marks[to].Sub(d.marks[from]), d.flush(everything)
 }
 
-// Idle is always so: everything is done at once.
-func (d *Device) Idle() (bool, error) { return true, d.lost }
+// Idle is always so, but for a lazy device.
+func (d *Device) Idle() (bool, error) {
+	err := d.flush(1)
+	return len(d.queue) == 0, err
+}
 
 // Wait has nothing to wait for.
 func (d *Device) Wait() error {
 	d.Waits++
-	return d.lost
+	return d.flush(everything)
 }
 
 // Close forgets everything. What was allocated must have been freed.

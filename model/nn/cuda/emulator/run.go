@@ -63,14 +63,7 @@ func (w *warp) run() {
 		g := &w.at[0]
 		in := &code[g.pc]
 		steps++
-		mask := g.mask
-		if in.guard >= 0 {
-			p := w.p[in.guard]
-			if in.negate {
-				p = ^p
-			}
-			mask &= p
-		}
+		mask := w.guarded(in, g.mask)
 		if in.together && (len(w.at) > 1 || mask != g.mask) {
 			if w.meet(in, mask) {
 				continue
@@ -94,26 +87,43 @@ func (w *warp) run() {
 			w.block.steps += steps
 			return
 		}
-		switch {
-		case mask == 0:
-		case in.act != nil:
-			in.act(w, in, mask)
-		case mask == everyLane:
-			in.run(w, in, in.d)
-		default:
-			in.run(w, in, 0)
-			to, from := w.reg(in.d), w.reg(0)
-			for m := mask; m != 0; m &= m - 1 {
-				i := bits.TrailingZeros32(m)
-				to[i] = from[i]
-			}
-		}
+		w.compute(in, mask)
 		g.pc++
 		if len(w.at) > 1 && g.pc >= w.at[1].pc {
 			w.merge()
 		}
 	}
 	w.block.steps += steps
+}
+
+// guarded is the lanes of mask whose predicate lets them.
+func (w *warp) guarded(in *instr, mask uint32) uint32 {
+	if in.guard < 0 {
+		return mask
+	}
+	p := w.p[in.guard]
+	if in.negate {
+		p = ^p
+	}
+	return mask & p
+}
+
+// compute does an instruction in some lanes.
+func (w *warp) compute(in *instr, mask uint32) {
+	switch {
+	case mask == 0:
+	case in.act != nil:
+		in.act(w, in, mask)
+	case mask == everyLane:
+		in.run(w, in, in.d)
+	default:
+		in.run(w, in, 0)
+		to, from := w.reg(in.d), w.reg(0)
+		for m := mask; m != 0; m &= m - 1 {
+			i := bits.TrailingZeros32(m)
+			to[i] = from[i]
+		}
+	}
 }
 
 // meet lets other lanes go on until all stand at an instruction that they execute together; false when they do.
@@ -140,40 +150,17 @@ func (w *warp) meet(in *instr, mask uint32) bool {
 func (w *warp) step() {
 	rest := w.at[1:]
 	w.at = append([]group(nil), w.at[0])
-	for {
-		g := w.at[0]
-		in := &w.block.kernel.code[g.pc]
-		if in.together || len(w.at) > 1 {
-			break
-		}
-		mask := g.mask
-		if in.guard >= 0 {
-			p := w.p[in.guard]
-			if in.negate {
-				p = ^p
-			}
-			mask &= p
-		}
-		switch in.control {
-		case branch:
-			w.branch(&w.at[0], in, mask)
-		case leave:
-			w.at[0].mask &^= mask
-			w.at[0].pc++
-		default:
-			if in.act != nil && mask != 0 {
-				in.act(w, in, mask)
-			} else if mask != 0 {
-				in.run(w, in, 0)
-				to, from := w.reg(in.d), w.reg(0)
-				for m := mask; m != 0; m &= m - 1 {
-					i := bits.TrailingZeros32(m)
-					to[i] = from[i]
-				}
-			}
-			w.at[0].pc++
-		}
-		break
+	in := &w.block.kernel.code[w.at[0].pc]
+	mask := w.guarded(in, w.at[0].mask)
+	switch in.control {
+	case branch:
+		w.branch(&w.at[0], in, mask)
+	case leave:
+		w.at[0].mask &^= mask
+		w.at[0].pc++
+	default:
+		w.compute(in, mask)
+		w.at[0].pc++
 	}
 	w.at = append(w.at, rest...)
 	if w.at[0].mask == 0 {
