@@ -90,6 +90,9 @@ ptx-check: ptx-deps
 verify: build
 	go test -race -timeout 60m ./...
 	go test -run Hostile -timeout 60m ./nodes/arm -hostile 10000000
+	go test -run 'Kill|Cut' -timeout 60m ./nodes/recorder/episode -kills 200 -cuts 5000
+	go test -run Demonstrations -timeout 60m ./nodes/cobot_vla -demonstrations 10
+	go test -run xxx -bench Recording -benchtime 1x -timeout 60m ./nodes/recorder -soak 5m
 	$(OUT)/cobot_vla verify --out $(OUT)/verify.json --readme README.md
 
 bench: build

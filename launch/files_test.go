@@ -31,6 +31,8 @@ var variants = map[string]map[string]map[string]string{
 	"teleop": {
 		"default": {},
 		"read":    {"arm_mode": "read", "cameras": "external"},
+		"sim":     {"sim": "true", "script": "reach", "sessions": "10", "record": "true", "dashboard": "true"},
+		"leaders": {"leaders": "true", "record": "true", "instruction": "fold the towel"},
 	},
 }
 

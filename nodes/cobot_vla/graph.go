@@ -23,6 +23,7 @@ import (
 	"cobot_vla/nodes/proprioception"
 	"cobot_vla/nodes/rcl"
 	"cobot_vla/nodes/recorder"
+	"cobot_vla/nodes/recorder/playback"
 	"cobot_vla/nodes/robotdescription"
 	"cobot_vla/nodes/sim"
 	"cobot_vla/nodes/supervisor"
@@ -41,9 +42,10 @@ type graph struct {
 	// loss loses frames of the simulator's cameras; nil loses none.
 	loss *losses
 
-	sim  *sim.Node
-	arms *arm.Node
-	all  map[string]*member // by full name
+	sim    *sim.Node
+	arms   *arm.Node
+	teleop *teleop.Node
+	all    map[string]*member // by full name
 }
 
 // member is one node of the graph and how to make it again.
@@ -92,12 +94,16 @@ func builders() map[string]build {
 			_, err := robotdescription.New(n, robotdescription.DefaultConfig())
 			return err
 		},
-		"teleop": func(_ *graph, n *rcl.Node) error {
-			_, err := teleop.New(n, teleop.DefaultConfig(), input.System{})
+		"teleop": func(g *graph, n *rcl.Node) (err error) {
+			g.teleop, err = teleop.New(n, teleop.DefaultConfig(), input.System{})
 			return err
 		},
 		"recorder": func(_ *graph, n *rcl.Node) error {
 			_, err := recorder.New(n, recorder.DefaultConfig())
+			return err
+		},
+		"playback": func(_ *graph, n *rcl.Node) error {
+			_, err := playback.New(n, playback.DefaultConfig())
 			return err
 		},
 		"dashboard": func(_ *graph, n *rcl.Node) error {

@@ -32,7 +32,10 @@ type cli struct {
 	Verify verifyCmd `cmd:"" help:"The long proof: many seeds, every fault; writes out/verify.json."`
 	Bench  benchCmd  `cmd:"" help:"Measure the suite on this machine."`
 	Task   taskCmd   `cmd:"" help:"The simulator's tasks and their experts."`
-	Record recordCmd `cmd:"" help:"Recorded episodes."`
+	Record recordCmd `cmd:"" help:"Recorded episodes: list, judge, repair."`
+	Export exportCmd `cmd:"" help:"Make a training set of recorded episodes."`
+	Import importCmd `cmd:"" help:"Make episodes of other data sets: LeRobot, ALOHA, RoboTwin."`
+	Replay replayCmd `cmd:"" help:"Play an episode again: onto topics, onto the arms, or through a policy."`
 	Doctor doctorCmd `cmd:"" help:"Say what this machine has and lacks, and how to get it."`
 
 	Collect collectCmd `cmd:"" help:"Record demonstrations in the simulator."`
@@ -79,6 +82,7 @@ func run(ctx context.Context, argv []string, stdout, stderr io.Writer) error {
 		kong.Name("cobot_vla"),
 		kong.Description("ROS 2 nodes that run vision-language-action policies on an AgileX Cobot-Magic."),
 		kong.UsageOnError(),
+		kong.Vars{"formats": formatNames()},
 		kong.Writers(stdout, stderr),
 	)
 	if err != nil {

@@ -71,8 +71,8 @@ type Config struct {
 	CmdTimeout float64 `param:"cmd_timeout_s" unit:"s" min:"0.05" max:"0.5" desc:"an older velocity on teleop/cmd_vel is a stop"`
 
 	// Script leads instead of a person, in simulation only: the name of one that
-	// ships with the program (wave, reach), or a file. "" is a person.
-	Script string `param:"script" desc:"in simulation, leads instead of a person: wave, reach, or a file"`
+	// ships with the program (wave, reach, square), or a file. "" is a person.
+	Script string `param:"script" desc:"in simulation, leads instead of a person: wave, reach, square, or a file"`
 	// Sessions of the script, one after the other; each takes over, plays and gives back.
 	Sessions int `param:"sessions" min:"1" max:"10000" desc:"how many times the script is played"`
 	// Seed of the sessions' variations; 0 plays the script as it is written.

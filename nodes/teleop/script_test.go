@@ -153,7 +153,7 @@ func TestScriptsThatAreWrong(t *testing.T) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
-	if _, err := LoadScript("no such"); err == nil || !strings.Contains(err.Error(), "reach, wave") {
+	if _, err := LoadScript("no such"); err == nil || !strings.Contains(err.Error(), "reach, square, wave") {
 		t.Errorf("%v", err)
 	}
 }

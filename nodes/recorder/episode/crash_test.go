@@ -308,12 +308,14 @@ func TestKilled(t *testing.T) {
 	time.Sleep(time.Minute)
 }
 
-// kill -9 of a process that records: its episode can be read up to the last flush.
+// kill -9 of a process that records, again and again in the same folder: its episode
+// can be read up to the last flush, and those before it are as they were.
 func TestKill(t *testing.T) {
 	rng := rand.New(rand.NewPCG(uint64(*kills), 20))
 	all := script(19, time.Hour/120)
-	for range *kills {
-		root := t.TempDir()
+	root := t.TempDir()
+	messages := map[string]uint64{} // of the episodes so far
+	for k := range *kills {
 		child := exec.Command(os.Args[0], "-test.run=^TestKilled$", "-record-into="+root)
 		out, err := child.StdoutPipe()
 		if err != nil {
@@ -337,14 +339,22 @@ func TestKill(t *testing.T) {
 		}
 		_ = child.Wait()
 		paths, err := List(root)
-		if err != nil || len(paths) != 1 {
+		if err != nil || len(paths) != k+1 {
 			t.Fatalf("%q, %v", paths, err)
 		}
-		done, err := Repair(paths[0], RepairOptions{})
+		for path, n := range messages {
+			e, err := Open(path)
+			if err != nil || e.Messages != n {
+				t.Fatalf("%s had %d messages: %v", path, n, err)
+			}
+			_ = e.Close()
+		}
+		done, err := Repair(paths[k], RepairOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := opened(t, paths[0])
+		r := opened(t, paths[k])
+		messages[paths[k]] = r.Messages
 		prefixOf(t, r, all, flushed)
 		if done.Whole || r.Reason != Interrupted || r.Verdict != Unjudged || flushed == 0 {
 			t.Errorf("%+v with %d flushed", done, flushed)

@@ -109,3 +109,18 @@ func syncFolder(dir string) error {
 	}
 	return errors.Join(d.Sync(), d.Close())
 }
+
+// In is the path of the episode in a folder of its own: one, or none.
+func In(dir string) ([]string, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("episode: %w", err)
+	}
+	path := filepath.Join(dir, filepath.Base(abs)+extension)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	} else if err != nil {
+		return nil, fmt.Errorf("episode: %w", err)
+	}
+	return []string{path}, nil
+}

@@ -277,7 +277,7 @@ func (p *plan) layOut(cfg Config, t *tracks) error {
 		at := p.cameras[i].at
 		first, last = max(first, slices.Min(at)), min(last, slices.Max(at))
 	}
-	n := int(float64(last-first)/p.period) + 1
+	n := int(float64(last-first+1)/p.period) + 1 // stamps are whole nanoseconds, frames are not
 	if last < first || n < 2 {
 		return fmt.Errorf("%w: %s: its streams have no time in common", ErrEpisode, p.reader.Path)
 	}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"math"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"cobot_vla/nodes/recorder/episode"
+)
+
+var sessions = flag.Int("demonstrations", 3, "how many demonstrations are recorded, exported and imported")
+
+// TestDemonstrations is an afternoon in small: scripted demonstrations on the
+// simulated robot, exported, imported again, and still the same numbers.
+func TestDemonstrations(t *testing.T) {
+	root := t.TempDir()
+	paths := demonstrations(t, filepath.Join(root, "episodes"), map[string]string{"sessions": fmt.Sprint(*sessions)})
+	if len(paths) != *sessions {
+		t.Fatalf("%d episodes", len(paths))
+	}
+	for _, path := range paths {
+		r, err := episode.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var lost uint64
+		for _, s := range r.Streams {
+			lost += s.Dropped + s.Lost
+		}
+		left, _ := r.Stream("/puppet/joint_left")
+		if r.Task != "reach out and come back" || r.Verdict != episode.Keep || lost > 0 || left.Gaps > 0 || r.Duration().Seconds() < 7 {
+			t.Errorf("%s: task %q, %s, %d lost, %d gaps, %v", path, r.Task, r.Verdict, lost, left.Gaps, r.Duration())
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	set, back := filepath.Join(root, "lerobot"), filepath.Join(root, "back")
+	out := mustCommand(t, "export", "--format", "lerobot-v3.0", "--fps", "10", "--out", set, filepath.Join(root, "episodes"))
+	if !strings.Contains(out, fmt.Sprintf("%d episodes", *sessions)) || !strings.Contains(out, "action: leader") {
+		t.Error(out)
+	}
+	if out = mustCommand(t, "export", "--format", "lerobot-v3.0", "--fps", "10", "--out", set, filepath.Join(root, "episodes")); !strings.Contains(out, fmt.Sprintf("%d of them were there already", *sessions)) {
+		t.Error(out)
+	}
+	if out = mustCommand(t, "import", set, "--out", back); !strings.Contains(out, fmt.Sprintf("%d episodes", *sessions)) {
+		t.Error(out)
+	}
+	if out = mustCommand(t, "record", "list", back); strings.Count(out, "reach out and come back") != *sessions || strings.Count(out, "keep") != *sessions {
+		t.Error(out)
+	}
+	again, err := episode.List(back)
+	if err != nil || len(again) != *sessions {
+		t.Fatalf("%d episodes came back: %v", len(again), err)
+	}
+	// Frame k of an episode is k/10 s after its first: where the arms were then.
+	for i, path := range again {
+		was, is := motion(t, paths[i]), motion(t, path)
+		first := frameStart(t, paths[i])
+		worst := 0.0
+		for k := range is[0].At {
+			want, _ := was.Value(first + int64(float64(k)*1e8+0.5))
+			for j, v := range append(is[0].Values[k], is[1].Values[k]...) {
+				worst = max(worst, math.Abs(v-want[j]))
+			}
+		}
+		if len(is[0].At) < 70 || worst > 1e-6 { // float32
+			t.Errorf("%s: %d frames, up to %g rad from what was recorded", path, len(is[0].At), worst)
+		}
+	}
+}
+
+// frameStart is when all streams of a training set have begun.
+func frameStart(t *testing.T, path string) (first int64) {
+	t.Helper()
+	r, err := episode.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for _, topic := range []string{
+		"/puppet/joint_left", "/puppet/joint_right", "/master/joint_left", "/master/joint_right",
+		"/camera_f/color/image_raw/compressed", "/camera_l/color/image_raw/compressed", "/camera_r/color/image_raw/compressed",
+	} {
+		at := int64(math.MaxInt64)
+		for m, err := range r.Read(topic) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			at = min(at, m.Stamp.UnixNano())
+		}
+		first = max(first, at)
+	}
+	return first
+}
