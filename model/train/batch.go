@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 
 	"cobot_vla/model/checkpoint"
 	"cobot_vla/model/llavavla"
@@ -155,11 +156,20 @@ type teacher struct {
 	pass    *pass
 	pixels  []float32
 	lessons []llavavla.Lesson
+	answers [][]int32 // of the lessons, some tokens of them blank
 	micro   int
+	// blank is how often a token of an answer is replaced by placeholder, drawn from rng.
+	blank       float64
+	placeholder int32
+	rng         *rand.Rand // nil for none
+	source      rand.PCG
+	drawn       *rand.Rand // from source
 }
 
 func newTeacher(s *student, words *vocabulary, g Geometry, micro int, sigma float64) *teacher {
 	t := &teacher{s: s, words: words, data: g, micro: micro, pixels: make([]float32, micro*g.Crops*g.Side*g.Side*3)}
+	t.answers = make([][]int32, micro)
+	t.drawn = rand.New(&t.source)
 	t.pass = &pass{s: s, set: words.set, scores: s.tape.Buf(micro*g.Longest, words.set.Size()), sigma: sigma}
 	return t
 }
@@ -174,7 +184,15 @@ func (t *teacher) ready(examples []Example) error {
 			return fmt.Errorf("example %d: %w", i, err)
 		}
 		planes(t.pixels[i*n:(i+1)*n], e.Pixels, t.data.Side)
-		t.lessons = append(t.lessons, llavavla.Lesson{Prompt: llavavla.Prompt{Before: e.Before, After: e.After}, Answer: e.Labels})
+		t.answers[i] = append(t.answers[i][:0], e.Labels...)
+		if t.blank > 0 && t.rng != nil {
+			for k := range t.answers[i] {
+				if t.rng.Float64() < t.blank {
+					t.answers[i][k] = t.placeholder
+				}
+			}
+		}
+		t.lessons = append(t.lessons, llavavla.Lesson{Prompt: llavavla.Prompt{Before: e.Before, After: e.After}, Answer: t.answers[i]})
 		var err error
 		if t.pass.targets, err = t.words.targets(t.pass.targets, e); err != nil {
 			return fmt.Errorf("example %d: %w", i, err)

@@ -43,6 +43,10 @@ type Config struct {
 	// Smoothing spreads an action label over its neighbouring bins, a Gaussian of that many bins; 0 for
 	// the one bin alone. Bins far apart mean motions far apart, which plain cross-entropy does not know. Default 2.
 	Smoothing float64 `json:"smoothing"`
+	// Blank is the part of an answer's tokens that the model does not get to read while it learns to say those
+	// behind them: a placeholder stands there. Steps of a chunk are alike, so a model that
+	// always reads the true step before learns to copy it, late to see, and drifts when it reads its own. Default 0.5.
+	Blank float64 `json:"blank"`
 	// Freeze takes out parameters whose canonical names begin with any of these: "vision.".
 	Freeze []string `json:"freeze,omitempty"`
 	// Seed of the weights that start fresh and of the sampler.
@@ -71,7 +75,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Preset: PresetTiny, Batch: 32, Micro: 8, Rate: 1e-3, Warmup: 100, Floor: 0.05, Decay: 0.05,
-		Beta1: 0.9, Beta2: 0.98, Epsilon: 1e-8, Clip: 1, Smoothing: 2, Precision: cpu.BF16, Stored: "BF16",
+		Beta1: 0.9, Beta2: 0.98, Epsilon: 1e-8, Clip: 1, Smoothing: 2, Blank: 0.5, Precision: cpu.BF16, Stored: "BF16",
 		SaveEvery: 200, DiagnoseEvery: 500, Held: 64,
 		Now: time.Now, Report: func(Progress) {},
 	}
@@ -92,6 +96,7 @@ func (c Config) Validate() error {
 	check(c.Rate > 0 && c.Rate < 1 && c.VisionRate >= 0 && c.VisionRate < 1, "rate is %g and vision rate %g, expected numbers between 0 and 1", c.Rate, c.VisionRate)
 	check(c.Warmup >= 0 && c.Floor >= 0 && c.Floor <= 1, "warmup is %d and floor %g, expected 0 or more, and 0..1", c.Warmup, c.Floor)
 	check(c.Decay >= 0 && c.Clip >= 0 && c.Smoothing >= 0, "decay %g, clip %g and smoothing %g: expected 0 or more", c.Decay, c.Clip, c.Smoothing)
+	check(c.Blank >= 0 && c.Blank <= 1, "blank is %g, expected 0..1", c.Blank)
 	check(c.Beta1 >= 0 && c.Beta1 < 1 && c.Beta2 >= 0 && c.Beta2 < 1 && c.Epsilon > 0, "beta1 %g, beta2 %g, epsilon %g: expected 0 up to 1, and above 0", c.Beta1, c.Beta2, c.Epsilon)
 	check(c.Precision == cpu.F32 || c.Precision == cpu.BF16, "precision is %q, expected %s or %s", c.Precision, cpu.F32, cpu.BF16)
 	check(c.Stored == "F32" || c.Stored == "BF16", "stored is %q, expected F32 or BF16", c.Stored)

@@ -81,7 +81,7 @@ func open(c Config, data Data) (_ *run, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.build(b, src); err != nil {
+	if err := r.build(b, src, words); err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
 	return r, nil
@@ -111,7 +111,7 @@ func (r *run) start(words *text.Tokenizer) (src weights.Source, close func() err
 	return weights.Files{Weights: files.Weights}, files.Close, nil
 }
 
-func (r *run) build(b nn.Gradients, src weights.Source) error {
+func (r *run) build(b nn.Gradients, src weights.Source, words *text.Tokenizer) error {
 	g, v := r.data.Geometry(), r.model.Vision
 	if g.Side != v.ImageSize {
 		return fmt.Errorf("the data's images are %d px a side, the model's %d", g.Side, v.ImageSize)
@@ -134,8 +134,22 @@ func (r *run) build(b nn.Gradients, src weights.Source) error {
 		return err
 	}
 	r.teacher = newTeacher(r.s, vocabulary, g, r.Micro, r.Smoothing)
+	if r.teacher.placeholder, err = placeholder(words, r.Blank); err != nil {
+		return err
+	}
+	r.teacher.blank = r.Blank
 	r.begun, err = readState(r.Out, r.s, r.Config)
 	return err
+}
+
+// placeholder is the token that stands where an answer's is blank.
+func placeholder(words *text.Tokenizer, blank float64) (int32, error) {
+	const name = "<|endoftext|>"
+	id, ok := words.ID(name)
+	if !ok && blank > 0 {
+		return 0, fmt.Errorf("blank is %g, but the tokenizer has no %s to stand there", blank, name)
+	}
+	return id, nil
 }
 
 func (r *run) train(ctx context.Context) (Result, error) {
@@ -177,7 +191,7 @@ func (r *run) train(ctx context.Context) (Result, error) {
 		}
 		r.Report(p)
 		if (step+1)%r.SaveEvery == 0 {
-			if err := writeState(r.Out, r.s, step+1, r.Config); err != nil {
+			if err := errors.Join(log.out.Flush(), writeState(r.Out, r.s, step+1, r.Config)); err != nil {
 				return result, err
 			}
 			saved = step + 1
@@ -228,7 +242,10 @@ func (r *run) diagnose(ctx context.Context, result *Result) error {
 // step is one step of the optimiser.
 func (r *run) step(step int, examples []Example, p *Progress) error {
 	r.s.tape.ClearGrads()
+	r.teacher.source.Seed(r.Seed, uint64(step))
+	r.teacher.rng = r.teacher.drawn
 	loss, tokens, err := r.teacher.look(examples, true)
+	r.teacher.rng = nil
 	if err != nil {
 		return err
 	}

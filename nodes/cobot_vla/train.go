@@ -35,6 +35,7 @@ type trainRunCmd struct {
 	Beta2      float64       `help:"AdamW's memory of the second moment." default:"0.98"`
 	Clip       float64       `help:"Longest gradient; 0 for any." default:"1"`
 	Smoothing  float64       `help:"Spread of an action label over neighbouring bins [bins]; 0 for none." default:"2"`
+	Blank      float64       `help:"Part of an answer's tokens that are hidden from those behind them, so that seeing is learned and not copying." default:"0.5"`
 	Freeze     []string      `help:"Parameters to leave as they are, by the beginning of their names: vision."`
 	Seed       uint64        `help:"Of fresh weights, order and augmentation." default:"1"`
 	Precision  cpu.Precision `help:"Operands: f32 or bf16; masters and sums are f32." default:"bf16"`
@@ -53,7 +54,7 @@ func (c *trainRunCmd) config() train.Config {
 		t.Preset = ""
 	}
 	t.Rate, t.VisionRate, t.Warmup, t.Floor, t.Decay, t.Beta2 = c.Rate, c.VisionRate, c.Warmup, c.Floor, c.Decay, c.Beta2
-	t.Clip, t.Smoothing, t.Freeze, t.Seed = c.Clip, c.Smoothing, c.Freeze, c.Seed
+	t.Clip, t.Smoothing, t.Blank, t.Freeze, t.Seed = c.Clip, c.Smoothing, c.Blank, c.Freeze, c.Seed
 	t.Precision, t.Stored, t.Threads = c.Precision, c.Stored, c.Threads
 	t.SaveEvery, t.DiagnoseEvery, t.Held = c.SaveEvery, c.LookEvery, c.Held
 	t.Budget = time.Duration(c.MaxMinutes * float64(time.Minute))

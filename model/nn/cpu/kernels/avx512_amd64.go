@@ -143,6 +143,10 @@ func storeAVX512(dst *float32, ld int, tile *float32, rows, cols int, add bool)
 // bf16 replaces what AVX512_BF16 does better.
 func (s *Set) bf16() {
 	s.gradientsBF16()
+	s.ToBF16 = func(dst []uint16, x []float32) {
+		_ = dst[:len(x)]
+		convertBF16AVX512(unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
+	}
 	s.BF16, s.FastBF16 = tileBF16AVX512, true
 	s.SoftmaxBF16 = func(dst []uint16, x []float32, stride int, scale float32) float32 {
 		panels := len(dst) / Panel

@@ -50,6 +50,9 @@ func geluGradAVX512(dst, dy, x *float32, n int)
 //go:noescape
 func adamAVX512(x, grad, m, v *float32, n int, step *AdamStep)
 
+//go:noescape
+func convertBF16AVX512(dst *uint16, x *float32, n int)
+
 // gradients512 replaces what AVX-512F does better.
 func (s *Set) gradients512() {
 	s.BlockF32 = func(b *Block) { b.in(blockF32AVX512x12, blockF32AVX512x4, blockF32AVX512x1) }
