@@ -35,6 +35,8 @@ type Manifest struct {
 	ActionEdges string `yaml:"action_edges,omitempty"`
 	// Navigation is set when the policy can drive.
 	Navigation *NavigationSpec `yaml:"navigation,omitempty"`
+	// Continuous is set when the policy predicts numbers instead of tokens: vitavla and seer.
+	Continuous *ContinuousSpec `yaml:"continuous,omitempty"`
 	// MaxObservationAge: a chunk whose observation is older on arrival is refused whole [s].
 	MaxObservationAge float64 `yaml:"max_observation_age_s"`
 	// NeedsGroundTruth: it runs only where a simulator publishes /sim/ground_truth.
@@ -61,4 +63,32 @@ type NavigationSpec struct {
 	MaxTurn float64 `yaml:"max_turn_rad"`
 	// DirectionTokens are the ids of forward, turn left, turn right, stop.
 	DirectionTokens [4]uint32 `yaml:"direction_tokens,flow"`
+}
+
+// ContinuousSpec is how a policy that predicts numbers looks back, feels and acts.
+// Its action and its proprioception are six joints of an arm and its gripper, in that order.
+//
+// A predicted joint of -1..1 spans the statistics' action range, and so does a gripper's 0..1.
+type ContinuousSpec struct {
+	// History is how many steps it decides from, the present one included: 10 and 7
+	// in the paper (CALVIN, LIBERO), 1 for the present alone.
+	History int `yaml:"history"`
+	// Fill repeats the newest step until the history is full, as the CALVIN
+	// evaluation does with VITA-VLA; without it the history grows. Seer's answer is the same either way.
+	Fill bool `yaml:"fill"`
+	// Slide is how many of the oldest steps leave a full history at once: 1 is the
+	// original's window. More make a network that keeps what it read read everything
+	// again only every so many steps, and decide from fewer in between.
+	Slide int `yaml:"slide"`
+	// Selection is what is done of the predicted steps: first or second (one step, then
+	// it decides anew), ensemble (one step, the mean of all predictions for its time), all (open loop).
+	Selection string `yaml:"selection"`
+	// EnsembleDecay k: the i-th oldest prediction for a time weighs exp(-k i); 0.01.
+	EnsembleDecay float64 `yaml:"ensemble_decay"`
+	// Gripper is binary (open or closed, in the state too) or width.
+	Gripper string `yaml:"gripper"`
+	// GripperOne is what a binary gripper's probability of 1 means: open or closed.
+	GripperOne string `yaml:"gripper_one"`
+	// State is raw (SI) or standard: (x - mean) / std of the statistics. A binary gripper is a class either way.
+	State string `yaml:"state"`
 }

@@ -136,7 +136,46 @@ func (m Manifest) Validate() error {
 			}
 		}
 	}
+	if m.Continuous != nil {
+		m.checkContinuous(fail, oneOf)
+	} else if m.Kind == "vitavla" || m.Kind == "seer" {
+		fail("continuous is missing; a %s says there how it looks back, feels and acts", m.Kind)
+	}
 	return errors.Join(errs...)
+}
+
+// checkContinuous checks what a policy that predicts numbers says.
+func (m Manifest) checkContinuous(fail func(format string, args ...any), oneOf func(field, v string, of []string)) {
+	c := m.Continuous
+	const arm = 7 // six joints and a gripper
+	if len(m.Action.Names) != arm || len(m.Proprioception) != arm {
+		fail("action.names lists %d, proprioception %d; continuous policies take six joints of an arm and its gripper, in that order", len(m.Action.Names), len(m.Proprioception))
+	}
+	if len(m.Cameras) != 2 {
+		fail("cameras lists %d; continuous policies take two, the one that sees the scene and that on the wrist", len(m.Cameras))
+	}
+	if m.ActionTokenTop != 0 || m.Navigation != nil {
+		fail("action_token_top is %d and navigation is set: %v; a continuous policy has neither", m.ActionTokenTop, m.Navigation != nil)
+	}
+	if c.History < 1 || c.History > 100 {
+		fail("continuous.history is %d; it is 1..100 steps", c.History)
+	}
+	if c.Slide < 1 || c.Slide > max(c.History, 1) {
+		fail("continuous.slide is %d; it is 1 to the history's %d", c.Slide, c.History)
+	}
+	oneOf("continuous.selection", c.Selection, []string{"first", "second", "ensemble", "all"})
+	if (c.Selection == "all") != (m.Action.Chunk > 1) {
+		fail("continuous.selection is %s with an action.chunk of %d; all plays every predicted step, the others one of them", c.Selection, m.Action.Chunk)
+	}
+	if !(c.EnsembleDecay >= 0 && c.EnsembleDecay <= 100) {
+		fail("continuous.ensemble_decay is %g; it is 0..100", c.EnsembleDecay)
+	}
+	oneOf("continuous.gripper", c.Gripper, []string{"binary", "width"})
+	oneOf("continuous.gripper_one", c.GripperOne, []string{"open", "closed"})
+	if c.Gripper == "binary" && m.Action.Mode == "delta" {
+		fail("continuous.gripper is binary with an action.mode of delta; open and closed are absolute")
+	}
+	oneOf("continuous.state", c.State, []string{"raw", "standard"})
 }
 
 // LoadStatistics reads the statistics a manifest at path names and picks the

@@ -1,6 +1,3 @@
-// Package continuous holds what policies share that predict numbers instead of
-// tokens (VITA-VLA, Seer): which of the predicted steps is done (Selector), what the
-// numbers mean on a robot (Robot), and how cameras become what a network sees (Eyes).
 package continuous
 
 import "math"

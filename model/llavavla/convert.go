@@ -2,9 +2,9 @@ package llavavla
 
 import (
 	"errors"
-	"path/filepath"
 
 	"cobot_vla/model/checkpoint"
+	"cobot_vla/model/nn"
 	"cobot_vla/model/nn/cpu"
 	"cobot_vla/model/weights"
 )
@@ -18,18 +18,8 @@ func Convert(dir string, precision cpu.Precision) (path string, err error) {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
-	b, err := cpu.New(cpu.Config{Precision: precision})
-	if err != nil {
-		return "", err
-	}
-	defer func() { err = errors.Join(err, b.Close()) }()
-	if _, err := Load(b, c, Options{Positions: 1}); err != nil {
-		return "", err
-	}
-	source, err := weights.Fingerprint(c.Weights)
-	if err != nil {
-		return "", err
-	}
-	path = filepath.Join(dir, b.Config().Precision.PackedName())
-	return path, b.WritePacked(path, source)
+	return weights.Convert(dir, c.Weights, precision, func(b nn.Backend) error {
+		_, err := Load(b, c, Options{Positions: 1})
+		return err
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -87,15 +88,30 @@ func (s Sentences) Feature(instruction string) ([]float32, error) {
 	if f, ok := s[plain(instruction)]; ok {
 		return f, nil
 	}
-	known := make([]string, 0, len(s))
-	for k := range s {
-		known = append(known, k)
-	}
-	slices.Sort(known)
+	known := slices.Sorted(maps.Keys(s))
 	const shown = 12
 	more := ""
 	if len(known) > shown {
 		known, more = known[:shown], ", …"
 	}
 	return nil, fmt.Errorf("instruction %q has no feature in %s; it knows %s%s", instruction, TextFile, strings.Join(known, "; "), more)
+}
+
+// WriteSentences writes DIR's features of instructions.
+func WriteSentences(dir string, s Sentences) error {
+	names := slices.Sorted(maps.Keys(s))
+	specs := make([]checkpoint.Spec, len(names))
+	for i, name := range names {
+		specs[i] = checkpoint.Spec{Name: name, DType: checkpoint.F32, Shape: []int{len(s[name])}}
+	}
+	w, err := checkpoint.Create(filepath.Join(dir, TextFile), specs, nil)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := w.WriteF32(s[name]); err != nil {
+			return errors.Join(err, w.Close())
+		}
+	}
+	return w.Close()
 }

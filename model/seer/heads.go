@@ -1,12 +1,13 @@
 package seer
 
 import (
+	"cobot_vla/model/continuous"
 	"cobot_vla/model/nn"
 	"cobot_vla/model/weights"
 )
 
 // ArmJoints is how many numbers an arm has, in the state and in a prediction.
-const ArmJoints = 6
+const ArmJoints = continuous.Joints
 
 // Heads turn an action feature into six numbers of an arm, each in -1..1, and one of a gripper, in 0..1.
 type Heads struct {

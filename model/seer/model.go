@@ -3,6 +3,7 @@ package seer
 import (
 	"fmt"
 
+	"cobot_vla/model/continuous"
 	"cobot_vla/model/nn"
 	"cobot_vla/model/nn/layers"
 	"cobot_vla/model/weights"
@@ -115,7 +116,7 @@ func (m *Model) Instruct(feature []float32) error {
 
 // See puts what one step sees and feels into a slot, 0 to Steps-1: pixels
 // [2, 3, Image, Image] of the primary and the wrist camera, normalised.
-func (m *Model) See(slot int, pixels []float32, state State) error {
+func (m *Model) See(slot int, pixels []float32, state continuous.State) error {
 	c := m.config
 	if want := views * 3 * c.Image * c.Image; len(pixels) != want || slot < 0 || slot >= c.Steps {
 		return fmt.Errorf("see: %d pixel values for slot %d, expected %d for a slot of 0..%d", len(pixels), slot, want, c.Steps-1)
@@ -127,7 +128,7 @@ func (m *Model) See(slot int, pixels []float32, state State) error {
 
 	frame := m.frames.View(slot*c.context(), c.context())
 	m.b.Linear(frame.View(0, 1), m.sentence, m.text, nn.Op{})
-	m.state.Encode(frame.View(1, 1), []State{state})
+	m.state.Encode(frame.View(1, 1), []continuous.State{state})
 	for v := range views {
 		image := m.seen.View(v*rows, rows)
 		latents := m.resampler.run(image.View(1, rows-1))

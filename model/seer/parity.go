@@ -72,7 +72,7 @@ func (g *goldenRun) see(f *golden.File, slot, i int) {
 		width = 8
 	}
 	row := state[i*width : (i+1)*width]
-	s := State{Gripper: Class(row[6])}
+	s := continuous.State{Gripper: continuous.Class(row[6])}
 	copy(s.Arm[:], row)
 	if c.GripperWidth {
 		s.Gripper = [2]float32{row[6], row[7]}

@@ -1,23 +1,10 @@
 package seer
 
 import (
+	"cobot_vla/model/continuous"
 	"cobot_vla/model/nn"
 	"cobot_vla/model/weights"
 )
-
-// State is what a robot feels: an arm, and its gripper as one of two classes or as two finger positions.
-type State struct {
-	Arm     [ArmJoints]float32
-	Gripper [gripperInputs]float32
-}
-
-// Class is a gripper as a class: the last command, -1 or +1. Whatever is below 1 counts as the former.
-func Class(command float32) [2]float32 {
-	if command < 1 {
-		return [2]float32{1, 0}
-	}
-	return [2]float32{0, 1}
-}
 
 // StateEncoder makes one token of a state: three linear layers, nothing between them.
 type StateEncoder struct {
@@ -43,7 +30,7 @@ func NewStateEncoder(l *weights.Loader, prefix string, width, rows int) *StateEn
 }
 
 // Encode puts a token of each state into a row of dst.
-func (e *StateEncoder) Encode(dst nn.Buf, states []State) {
+func (e *StateEncoder) Encode(dst nn.Buf, states []continuous.State) {
 	n := len(states)
 	arms, grippers := make([]float32, 0, n*ArmJoints), make([]float32, 0, n*gripperInputs)
 	index := make([]int32, 0, 2*n)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"cobot_vla/model/continuous"
 	"cobot_vla/model/nn"
 	"cobot_vla/model/nn/layers"
 	"cobot_vla/model/seer"
@@ -95,10 +96,10 @@ func Build(b nn.Backend, config NetworkConfig, src weights.Source, o Options) (*
 func (m *Model) Config() NetworkConfig { return m.config }
 
 // Frame is what was seen and felt at one step; the model keeps the last Turns of them.
-type Frame uint64
+type Frame = continuous.Frame
 
 // See encodes one step: pixels [2, 3, Image, Image] of the static and the wrist camera, normalised, and a state.
-func (m *Model) See(pixels []float32, state seer.State) (Frame, error) {
+func (m *Model) See(pixels []float32, state continuous.State) (Frame, error) {
 	if want := views * 3 * m.config.Image * m.config.Image; len(pixels) != want {
 		return 0, fmt.Errorf("see: %d pixel values, expected %d", len(pixels), want)
 	}
@@ -112,9 +113,9 @@ func (m *Model) See(pixels []float32, state seer.State) (Frame, error) {
 }
 
 // feel encodes a frame's state.
-func (m *Model) feel(f Frame, state seer.State) {
+func (m *Model) feel(f Frame, state continuous.State) {
 	token := m.states.View(m.slot(f), 1)
-	m.state.Encode(token, []seer.State{state})
+	m.state.Encode(token, []continuous.State{state})
 	m.look("state", token)
 }
 
@@ -145,8 +146,10 @@ func (m *Model) Read(p *Prompt, frames []Frame, every bool) (nn.Buf, error) {
 	seen := 0 // positions that stay
 	first := 0
 	switch {
-	case every || m.prompt == nil || !m.prompt.equal(p):
+	case every || m.prompt == nil || !slices.Equal(m.prompt.Head, p.Head):
 		m.prompt, m.read = p, m.read[:0]
+	case !m.prompt.equal(p):
+		m.prompt, m.read, seen = p, m.read[:0], len(p.Head)
 	default:
 		for first < min(len(m.read), len(frames)-1) && m.read[first] == frames[first] {
 			first++
@@ -156,6 +159,12 @@ func (m *Model) Read(p *Prompt, frames []Frame, every bool) (nn.Buf, error) {
 		}
 	}
 	m.language.Seek(seen)
+	if seen == 0 && !every {
+		// The head alone: what follows is then summed up alike, whether the head was there or not.
+		m.say(m.language.X.View(0, len(p.Head)), p.Head)
+		m.language.Forward(len(p.Head), 1)
+		seen = len(p.Head)
+	}
 	rows := m.end(p, len(frames)-1) - seen
 	w := &writer{m: m, x: m.language.X.View(0, rows)}
 	m.b.Put(m.words, []int32{0})
@@ -213,6 +222,14 @@ func (p *Prompt) equal(q *Prompt) bool {
 		slices.Equal(p.Answer, q.Answer) && slices.Equal(p.Apart, q.Apart) && slices.Equal(p.Next, q.Next)
 }
 
+// say looks words up.
+func (m *Model) say(dst nn.Buf, ids []int32) {
+	if len(ids) > 0 {
+		m.b.Put(m.words, ids)
+		m.b.Embed(dst, m.language.Table, m.words)
+	}
+}
+
 // writer puts the input of the language model together, row by row.
 type writer struct {
 	m       *Model
@@ -229,10 +246,7 @@ func (w *writer) next(n int) nn.Buf {
 
 // say writes words.
 func (w *writer) say(ids []int32) {
-	if len(ids) > 0 {
-		w.m.b.Put(w.m.words, ids)
-		w.m.b.Embed(w.next(len(ids)), w.m.language.Table, w.m.words)
-	}
+	w.m.say(w.next(len(ids)), ids)
 }
 
 // copy writes rows of what was made before.

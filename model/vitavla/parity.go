@@ -13,7 +13,6 @@ import (
 	"cobot_vla/model/continuous"
 	"cobot_vla/model/golden"
 	"cobot_vla/model/nn"
-	"cobot_vla/model/seer"
 	"cobot_vla/model/weights"
 )
 
@@ -125,13 +124,13 @@ func (g *goldenRun) pixels(f *golden.File, i int) []float32 {
 }
 
 // state of frame i: the gripper by class, or by two finger positions.
-func (g *goldenRun) state(f *golden.File, i int, width bool) (s seer.State) {
+func (g *goldenRun) state(f *golden.File, i int, width bool) (s continuous.State) {
 	arm, command, fingers := f.F32("frames.arm_state", -1, 6), f.F32("frames.gripper_action"), f.F32("frames.gripper_qpos", -1, 2)
 	if f.Failed() {
 		return s
 	}
 	copy(s.Arm[:], arm[i*6:])
-	s.Gripper = seer.Class(command[i])
+	s.Gripper = continuous.Class(command[i])
 	if width {
 		s.Gripper = [2]float32{fingers[2*i], fingers[2*i+1]}
 	}
@@ -279,10 +278,10 @@ func (g *goldenRun) gripperRule(f *golden.File) {
 	var tokens []float32
 	state := g.state(f, 0, false)
 	for _, v := range f.F32("gripper_rule.value") {
-		state.Gripper = seer.Class(v)
+		state.Gripper = continuous.Class(v)
 		classes = append(classes, float64(state.Gripper[1]))
 		token := m.states.View(0, 1)
-		m.state.Encode(token, []seer.State{state})
+		m.state.Encode(token, []continuous.State{state})
 		tokens = append(tokens, f.Read(g.b, token)...)
 	}
 	m.Forget()
@@ -305,7 +304,7 @@ func (g *goldenRun) predict(f *golden.File, p *Prompt, frames []Frame, every boo
 }
 
 // episode sees a frame after the other: state says what the robot feels at time t.
-func (g *goldenRun) episode(f *golden.File, frames int, state func(t int) seer.State, at func(t int, seen []Frame)) {
+func (g *goldenRun) episode(f *golden.File, frames int, state func(t int) continuous.State, at func(t int, seen []Frame)) {
 	var seen []Frame
 	for t := range frames {
 		frame, err := g.m.See(g.pixels(f, t), state(t))
@@ -328,7 +327,7 @@ func (g *goldenRun) calvin(f *golden.File) {
 	history := t.Shape[1]
 	var all []float32
 	var actions []float64
-	g.episode(f, t.Shape[0], func(t int) seer.State { return g.state(f, t, false) }, func(t int, seen []Frame) {
+	g.episode(f, t.Shape[0], func(t int) continuous.State { return g.state(f, t, false) }, func(t int, seen []Frame) {
 		frames := fill(slices.Clone(seen[max(0, len(seen)-history):]), history)
 		// As a policy does it, keeping what it can, and from the beginning.
 		kept := g.predict(f, p, frames, false)
@@ -391,10 +390,10 @@ func (g *goldenRun) libero(f *golden.File) {
 	last := -1.0
 	var grippers, counts, means, actions []float64
 	var all []float32
-	state := func(t int) seer.State {
+	state := func(t int) continuous.State {
 		s := g.state(f, t, false)
 		grippers = append(grippers, last)
-		s.Gripper = seer.Class(float32(last))
+		s.Gripper = continuous.Class(float32(last))
 		return s
 	}
 	g.episode(f, t.Shape[0], state, func(_ int, seen []Frame) {

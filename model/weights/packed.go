@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"cobot_vla/model/checkpoint"
+	"cobot_vla/model/nn"
 	"cobot_vla/model/nn/cpu"
 )
 
@@ -47,4 +48,23 @@ func Fingerprint(c *checkpoint.Weights) (string, error) {
 		h.Write(t.Data[:min(len(t.Data), 4096)])
 	}
 	return hex.EncodeToString(h.Sum(nil)[:12]), nil
+}
+
+// Convert writes weights as the processor's backend keeps them into dir, and
+// returns the file's path. load puts them on the backend.
+func Convert(dir string, c *checkpoint.Weights, precision cpu.Precision, load func(nn.Backend) error) (path string, err error) {
+	b, err := cpu.New(cpu.Config{Precision: precision})
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, b.Close()) }()
+	if err := load(b); err != nil {
+		return "", err
+	}
+	source, err := Fingerprint(c)
+	if err != nil {
+		return "", err
+	}
+	path = filepath.Join(dir, b.Config().Precision.PackedName())
+	return path, b.WritePacked(path, source)
 }
