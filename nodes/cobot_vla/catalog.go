@@ -7,10 +7,13 @@ import (
 	"cobot_vla/calibration"
 	"cobot_vla/model"
 	"cobot_vla/model/checkpoint"
+	"cobot_vla/model/continuous"
 	"cobot_vla/model/expert"
 	"cobot_vla/model/llavavla"
 	"cobot_vla/model/replay"
+	"cobot_vla/model/seer"
 	"cobot_vla/model/token"
+	"cobot_vla/model/vitavla"
 	"cobot_vla/nodes/camerafusion"
 	"cobot_vla/nodes/proprioception"
 	"cobot_vla/nodes/rcl"
@@ -75,8 +78,12 @@ func openPolicy(kind, dir, robotFile string) (model.Policy, string, error) {
 		p, err = replay.Open(dir, b.robot)
 	case "llavavla":
 		p, err = llavavla.Open(dir, llavavla.DefaultConfig())
+	case vitavla.Kind:
+		p, err = vitavla.Open(dir, continuous.DefaultConfig())
+	case seer.Kind:
+		p, err = seer.Open(dir, continuous.DefaultConfig())
 	default:
-		err = fmt.Errorf("policy %q is none of expert, replay, llavavla", kind)
+		err = fmt.Errorf("policy %q is none of expert, replay, llavavla, vitavla, seer", kind)
 	}
 	return p, b.stats.Version(), err
 }
@@ -92,7 +99,9 @@ func openEncoder(kind, dir, robotFile string) (proprioception.Encoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	tok, err := token.New(token.Config{Top: b.manifest.ActionTokenTop, Bins: b.manifest.ActionBins, Edges: b.manifest.ActionEdges})
+	// A policy without tokens has bins all the same, for people to look at.
+	top := max(b.manifest.ActionTokenTop, uint32(b.manifest.ActionBins))
+	tok, err := token.New(token.Config{Top: top, Bins: b.manifest.ActionBins, Edges: b.manifest.ActionEdges})
 	return &encoder{b, tok}, err
 }
 

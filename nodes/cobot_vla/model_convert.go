@@ -8,19 +8,27 @@ import (
 	"path/filepath"
 	"strings"
 
+	"cobot_vla/model/checkpoint"
 	"cobot_vla/model/llavavla"
 	"cobot_vla/model/nn/cpu"
+	"cobot_vla/model/seer"
+	"cobot_vla/model/vitavla"
 )
 
-// modelConvertCmd writes prepacked weights.
+// modelConvertCmd writes prepacked weights, or safetensors of a .pth.
 type modelConvertCmd struct {
-	Checkpoint string `help:"Folder of the checkpoint." required:""`
+	Checkpoint string `help:"Folder of the checkpoint." xor:"source" required:""`
+	Pth        string `help:"A .pth of torch.save instead (Seer, VITA-VLA, the MAE encoder): its tensors are written as safetensors, under the same names without module." type:"existingfile" xor:"source" required:""`
+	Key        string `help:"With --pth: entry of the saved dictionary that holds the tensors; empty takes model_state_dict, model or state_dict."`
 	Precision  string `help:"f32, bf16, w8a16 or int8; the last two share their weights." default:"w8a16"`
-	Out        string `help:"Folder for a checkpoint with converted weights; its safetensors files are hard links where that can be. Empty puts them beside the checkpoint."`
+	Out        string `help:"Folder for a checkpoint with converted weights; its safetensors files are hard links where that can be. Empty puts them beside the checkpoint. With --pth: the file to write; empty takes the .pth's name."`
 }
 
 // Run implements the command.
 func (c *modelConvertCmd) Run(a *app) error {
+	if c.Pth != "" {
+		return c.pth(a)
+	}
 	dir := c.Checkpoint
 	if c.Out != "" && !sameFile(c.Out, dir) {
 		if err := copyCheckpoint(dir, c.Out); err != nil {
@@ -29,6 +37,12 @@ func (c *modelConvertCmd) Run(a *app) error {
 		dir = c.Out
 	}
 	path, err := await(a, fmt.Sprintf("converting to %s", c.Precision), nil, func() (string, error) {
+		switch kindOf(dir) {
+		case vitavla.Kind:
+			return vitavla.Convert(dir, cpu.Precision(c.Precision))
+		case seer.Kind:
+			return seer.Convert(dir, cpu.Precision(c.Precision))
+		}
 		return llavavla.Convert(dir, cpu.Precision(c.Precision))
 	})
 	if err != nil {
@@ -39,6 +53,26 @@ func (c *modelConvertCmd) Run(a *app) error {
 		return err
 	}
 	_, err = fmt.Fprintf(a.stdout, "%s: %s\n", path, bytesText(info.Size()))
+	return err
+}
+
+// pth writes the tensors of a .pth as safetensors.
+func (c *modelConvertCmd) pth(a *app) error {
+	out := c.Out
+	if out == "" {
+		out = strings.TrimSuffix(c.Pth, filepath.Ext(c.Pth)) + ".safetensors"
+	}
+	n, err := await(a, "converting "+c.Pth, nil, func() (int, error) {
+		return checkpoint.ConvertPth(c.Pth, c.Key, out)
+	})
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(out)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(a.stdout, "%s: %d tensors, %s\n", out, n, bytesText(info.Size()))
 	return err
 }
 

@@ -12,6 +12,11 @@ import (
 
 	"cobot_vla/drivers/can"
 	"cobot_vla/launch"
+	"cobot_vla/model/checkpoint"
+	"cobot_vla/model/continuous/boundtest"
+	"cobot_vla/model/seer"
+	"cobot_vla/model/text"
+	"cobot_vla/model/vitavla"
 	"cobot_vla/msgs"
 	"cobot_vla/nodes/rcl"
 	"cobot_vla/nodes/rcl/intra"
@@ -112,6 +117,39 @@ func TestNetworkDrivesTheRobot(t *testing.T) {
 			}
 			if c.twice && drive(t, arguments, c.lasts).trace != r.trace {
 				t.Error("two runs differ")
+			}
+		})
+	}
+}
+
+// TestContinuousPoliciesDriveTheRobot switches the same launch file between the
+// networks that predict numbers, with the smallest weights there are.
+func TestContinuousPoliciesDriveTheRobot(t *testing.T) {
+	instruction := "pick the sponge"
+	vita, _ := boundtest.Bind(t, vitavla.Kind, filepath.Join(golden, "vita_tiny"), []string{"config.json", "model.safetensors", vitavla.SeerFile, vitavla.TrainedFile}, nil)
+	write(t, filepath.Join(vita, "tokenizer.json"), text.Synthetic(390))
+	small, _ := boundtest.Bind(t, seer.Kind, filepath.Join(golden, "seer_tiny"), []string{"config.json", seer.WeightsFile, seer.VisionFile}, func(m *checkpoint.Manifest) {
+		m.Continuous.History, m.Continuous.Gripper, m.Continuous.Selection, m.Action.Chunk = 3, "binary", "all", 3
+	})
+	feature := make([]float32, 16)
+	feature[0] = 1
+	if err := seer.WriteSentences(small, seer.Sentences{instruction: feature}); err != nil {
+		t.Fatal(err)
+	}
+	for kind, dir := range map[string]string{vitavla.Kind: vita, seer.Kind: small} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			r := drive(t, map[string]string{
+				"plant": "kinematic", "policy": kind, "checkpoint": dir, "instruction": instruction, "latency_s": "0.05", "mobile": "false",
+			}, 25*time.Second)
+			if r.guard.outward > 0 {
+				t.Errorf("%d commands lead outward beyond a limit: %s", r.guard.outward, r.guard.first)
+			}
+			if seen := r.w.errorsSeen(msgs.DiagError); len(seen) > 0 {
+				t.Errorf("errors %q", seen)
+			}
+			if r.w.chunks < 2 || r.way < 0.1 {
+				t.Errorf("%d chunks moved the arms by %.3f rad; the policy is %s; warnings %q", r.w.chunks, r.way, r.w.heartbeat, r.w.errorsSeen(msgs.DiagWarn))
 			}
 		})
 	}

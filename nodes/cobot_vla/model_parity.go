@@ -1,23 +1,31 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"cobot_vla/model/checkpoint"
+	parity "cobot_vla/model/golden"
 	"cobot_vla/model/llavavla"
+	"cobot_vla/model/nn"
 	"cobot_vla/model/nn/cpu"
-	"cobot_vla/model/train"
+	"cobot_vla/model/seer"
+	"cobot_vla/model/vitavla"
 )
 
 // modelParityCmd compares with the original implementation's outputs.
 type modelParityCmd struct {
 	Checkpoint string `help:"Folder of the checkpoint." required:""`
-	Golden     string `help:"Safetensors file of reference outputs, with info.json beside it." required:""`
+	Golden     string `help:"Safetensors file of reference outputs, with info.json beside it, or its folder. Empty takes golden.safetensors in the checkpoint's."`
 	Precision  string `help:"f32, bf16, w8a16 or int8. Only f32 is held to the tolerances, the others to the greedy ids." default:"f32"`
 	processor
 	JSON bool `help:"One JSON object a case."`
@@ -52,15 +60,7 @@ type parityIDs struct {
 
 // Run implements the command.
 func (c *modelParityCmd) Run(a *app) (err error) {
-	files, err := checkpoint.Open(c.Checkpoint)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, files.Close()) }()
-	tok, err := files.OptionalTokenizer()
-	if err != nil {
-		return err
-	}
+	c.Golden = goldenFile(c.Golden, c.Checkpoint)
 	b, err := cpu.New(c.config(c.Precision))
 	if err != nil {
 		return err
@@ -70,18 +70,16 @@ func (c *modelParityCmd) Run(a *app) (err error) {
 			err = errors.Join(err, b.Close())
 		}
 	}()
-	training, err := c.training(a, files, b)
+	training, err := c.training(a, b)
 	if training || err != nil {
 		return err
 	}
-	reports, err := await(a, "comparing with "+c.Golden, nil, func() ([]llavavla.Parity, error) {
-		return llavavla.CompareGolden(a.ctx, b, files, c.Golden, files.Predictable(tok))
-	})
+	reports, err := await(a, "comparing with "+c.Golden, nil, func() ([]parity.Report, error) { return c.compare(a.ctx, b) })
 	if err != nil {
 		return err
 	}
 	if len(reports) == 0 {
-		return fmt.Errorf("%s has no case: a case is a tensor whose name ends in .greedy_ids", c.Golden)
+		return fmt.Errorf("%s has no case of a %s: of llavavla's, a case is a tensor whose name ends in .greedy_ids", c.Golden, kindOf(c.Checkpoint))
 	}
 	cases := make([]parityCase, len(reports))
 	ok := true
@@ -89,7 +87,7 @@ func (c *modelParityCmd) Run(a *app) (err error) {
 		cases[i] = newParityCase(r, cpu.Precision(c.Precision) == cpu.F32)
 		ok = ok && cases[i].OK
 	}
-	if err := c.print(a, files, b, cases); err != nil {
+	if err := c.print(a, b, cases); err != nil {
 		return err
 	}
 	if !ok {
@@ -98,63 +96,43 @@ func (c *modelParityCmd) Run(a *app) (err error) {
 	return nil
 }
 
-// training compares with a training instead, when that is what the file holds.
-func (c *modelParityCmd) training(a *app, files *checkpoint.Checkpoint, b *cpu.Backend) (was bool, err error) {
-	golden, err := checkpoint.OpenFile(c.Golden)
-	if err != nil {
-		return false, err
+// goldenFile is a file's name, or that of the one in a folder.
+func goldenFile(name, checkpoint string) string {
+	if name == "" {
+		name = checkpoint
 	}
-	was = train.IsTraining(golden)
-	if err := golden.Close(); !was || err != nil {
-		return was, err
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		return filepath.Join(name, "golden.safetensors")
 	}
-	report, err := await(a, "repeating the training of "+c.Golden, nil, func() (train.Parity, error) {
-		return train.CompareTraining(a.ctx, train.ParityConfig{Backend: b, Checkpoint: files, Path: c.Golden})
-	})
-	if err != nil {
-		return true, err
-	}
-	f32 := cpu.Precision(c.Precision) == cpu.F32
-	ok := report.OK()
-	if !f32 {
-		ok = report.Cosine() >= train.LeastCosine
-	}
-	if c.JSON {
-		if err := json.NewEncoder(a.stdout).Encode(struct {
-			train.Parity
-			Cosine float64
-			OK     bool
-		}{report, report.Cosine(), ok}); err != nil {
-			return true, err
+	return name
+}
+
+// compare runs the golden cases of the checkpoint's kind.
+func (c *modelParityCmd) compare(ctx context.Context, b nn.Backend) (reports []parity.Report, err error) {
+	switch kindOf(c.Checkpoint) {
+	case vitavla.Kind:
+		return vitavla.CompareGolden(ctx, b, c.Checkpoint, c.Golden)
+	case seer.Kind:
+		files, err := seer.OpenFiles(c.Checkpoint)
+		if err != nil {
+			return nil, err
 		}
-	} else if err := c.printTraining(a, files, b, report, ok); err != nil {
-		return true, err
+		defer func() { err = errors.Join(err, files.Close()) }()
+		return seer.CompareGolden(ctx, b, files, c.Golden)
 	}
-	if !ok {
-		return true, exitCode(1)
+	files, err := checkpoint.Open(c.Checkpoint)
+	if err != nil {
+		return nil, err
 	}
-	return true, nil
+	defer func() { err = errors.Join(err, files.Close()) }()
+	tok, err := files.OptionalTokenizer()
+	if err != nil {
+		return nil, err
+	}
+	return llavavla.CompareGolden(ctx, b, files, c.Golden, files.Predictable(tok))
 }
 
-func (c *modelParityCmd) printTraining(a *app, files *checkpoint.Checkpoint, b *cpu.Backend, r train.Parity, ok bool) error {
-	fmt.Fprintf(a.stdout, "%s (%s names) trained in %s on %s\n\n", files.Dir, files.Scheme(), c.Precision, b.Features())
-	t := tabwriter.NewWriter(a.stdout, 0, 4, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "tensor\tmax |Δ|\ttolerance\tlargest\tcosine\tbeyond\t\t")
-	for _, x := range r.Tensors {
-		fmt.Fprintf(t, "%s\t%.2e\t%.1e\t%.3g\t%.7f\t%d of %d\t\n", x.Name, x.Max, x.Tolerance, x.Scale, x.Cosine, x.Beyond, x.Values)
-	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
-	verdict := "FAILED"
-	if ok {
-		verdict = "ok"
-	}
-	_, err := fmt.Fprintf(a.stdout, "\nlosses %.5f\nreference %.5f\n%s: smallest cosine of a gradient %.6f\n", r.Losses, r.WantLosses, verdict, r.Cosine())
-	return err
-}
-
-func newParityCase(r llavavla.Parity, held bool) parityCase {
+func newParityCase(r parity.Report, held bool) parityCase {
 	p := parityCase{Case: r.Case, Greedy: true}
 	logit := 0.0
 	within := true
@@ -178,6 +156,10 @@ func newParityCase(r llavavla.Parity, held bool) parityCase {
 	return p
 }
 
+func (p parityCase) hasLogits() bool {
+	return slices.ContainsFunc(p.Tensors, func(t parityTensor) bool { return strings.Contains(t.Name, "logits") })
+}
+
 // finite is nil for what JSON has no number for.
 func finite(x float64) *float64 {
 	if math.IsNaN(x) || math.IsInf(x, 0) {
@@ -193,7 +175,7 @@ func number(x *float64, format string) string {
 	return fmt.Sprintf(format, *x)
 }
 
-func (c *modelParityCmd) print(a *app, files *checkpoint.Checkpoint, b *cpu.Backend, cases []parityCase) error {
+func (c *modelParityCmd) print(a *app, b *cpu.Backend, cases []parityCase) error {
 	if c.JSON {
 		enc := json.NewEncoder(a.stdout)
 		for _, p := range cases {
@@ -203,7 +185,7 @@ func (c *modelParityCmd) print(a *app, files *checkpoint.Checkpoint, b *cpu.Back
 		}
 		return nil
 	}
-	fmt.Fprintf(a.stdout, "%s (%s names) in %s on %s\n\n", files.Dir, files.Scheme(), c.Precision, b.Features())
+	fmt.Fprintf(a.stdout, "%s (%s) in %s on %s\n\n", c.Checkpoint, kindOf(c.Checkpoint), c.Precision, b.Features())
 	t := tabwriter.NewWriter(a.stdout, 0, 4, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "case\ttensor\tmax |Δ|\ttolerance\tlargest\tcosine\t\t")
 	for _, p := range cases {
@@ -230,7 +212,11 @@ func (c *modelParityCmd) print(a *app, files *checkpoint.Checkpoint, b *cpu.Back
 		for _, l := range p.IDs {
 			ids = append(ids, fmt.Sprintf("%s %d of %d equal", l.List, l.Equal, l.Total))
 		}
-		fmt.Fprintf(a.stdout, "%-6s %s: max |Δlogit| %s; %s\n", verdict, p.Case, number(p.MaxLogit, "%.2e"), strings.Join(ids, ", "))
+		says := strings.Join(ids, ", ")
+		if p.hasLogits() {
+			says = fmt.Sprintf("max |Δlogit| %s; %s", number(p.MaxLogit, "%.2e"), says)
+		}
+		fmt.Fprintf(a.stdout, "%-6s %s: %s\n", verdict, p.Case, cmp.Or(says, fmt.Sprintf("%d tensors", len(p.Tensors))))
 	}
 	_, err := fmt.Fprintf(a.stdout, "%d of %d cases agree\n", good, len(cases))
 	return err

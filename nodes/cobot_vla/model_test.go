@@ -629,3 +629,30 @@ func TestBenchNodesWhileInferring(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// TestModelParityOfContinuousPolicies compares VITA-VLA and Seer with their originals.
+func TestModelParityOfContinuousPolicies(t *testing.T) {
+	vita, seer := filepath.Join(golden, "vita_tiny"), filepath.Join(golden, "seer_tiny")
+	if out := mustCommand(t, "model", "parity", "--checkpoint", vita); !strings.Contains(out, "8 of 8 cases agree") || strings.Contains(out, "beyond") {
+		t.Error(out)
+	}
+	if out := mustCommand(t, "model", "parity", "--checkpoint", seer, "--golden", seer); !strings.Contains(out, "2 of 2 cases agree") || strings.Contains(out, "beyond") {
+		t.Error(out)
+	}
+	// Eight bits move the arm by more than the tolerance, but are not held to it: the counts and places still agree.
+	if out := mustCommand(t, "model", "parity", "--checkpoint", seer, "--precision", "bf16"); !strings.Contains(out, "beyond") {
+		t.Error(out)
+	}
+	refused(t, "text_feature", "model", "parity", "--checkpoint", seer, "--golden", vita)
+}
+
+// TestModelConvertPth turns what torch.save wrote into safetensors.
+func TestModelConvertPth(t *testing.T) {
+	to := filepath.Join(t.TempDir(), "x.safetensors")
+	pth := "../../model/checkpoint/testdata/small.pth"
+	if out := mustCommand(t, "model", "convert", "--pth", pth, "--out", to); !strings.Contains(out, "6 tensors") {
+		t.Error(out)
+	}
+	refused(t, "no dictionary", "model", "convert", "--pth", pth, "--out", to, "--key", "ema")
+	refused(t, "--checkpoint", "model", "convert")
+}

@@ -5,7 +5,7 @@ import "time"
 // Config is the node's parameters.
 type Config struct {
 	// Policy is the kind: expert, replay, llavavla, …; it must be the manifest's.
-	Policy string `param:"policy" desc:"kind of policy: expert, replay, llavavla"`
+	Policy string `param:"policy" desc:"kind of policy: expert, replay, llavavla, vitavla, seer"`
 	// Checkpoint is the policy's folder or file; "" for a policy that ships with the program.
 	Checkpoint string `param:"checkpoint" desc:"folder or file of the policy; empty for a built-in one"`
 	// Calibration is the robot's calibration file; "" is the factory default.
