@@ -138,7 +138,7 @@ func TestPthRefusals(t *testing.T) {
 // TestPickleCallsNothing: what would run a command is a name that nobody calls.
 func TestPickleCallsNothing(t *testing.T) {
 	marker := filepath.Join(t.TempDir(), "called")
-	evil := []byte("\x80\x02}(X\x01\x00\x00\x00acposix\nsystem\nX" + fmt.Sprintf("\x05\x00\x00\x00touch") + "\x85Ru.")
+	evil := []byte("\x80\x02}(X\x01\x00\x00\x00acposix\nsystem\nX" + "\x05\x00\x00\x00touch" + "\x85Ru.")
 	value, err := unpickle(evil, func(any) (any, error) { return nil, io.EOF }, rebuild)
 	if err != nil {
 		t.Fatal(err)
