@@ -65,3 +65,8 @@ func (h *Heads) Read(p Prediction) ([][7]float32, error) {
 	}
 	return out, nil
 }
+
+// Bytes of the weights.
+func (h *Heads) Bytes() int64 {
+	return h.fc1.Bytes() + h.fc2.Bytes() + h.arm.Bytes() + h.gripper.Bytes()
+}

@@ -9,18 +9,21 @@ import (
 
 	"cobot_vla/model/llavavla"
 	"cobot_vla/model/nn/cpu"
+	"cobot_vla/model/vitavla"
 )
 
 // benchModelCmd measures the network.
 type benchModelCmd struct {
-	Preset     string   `help:"Shapes of the random weights: llava-onevision-0.5b or tiny." default:"llava-onevision-0.5b"`
+	Preset     string   `help:"Shapes of the random weights: llava-onevision-0.5b or tiny; vita-vla-7b (8 GB of memory in int8) or vita-vla-nano." default:"llava-onevision-0.5b"`
 	Checkpoint string   `help:"Folder of a checkpoint to take the weights from instead."`
 	Precision  []string `help:"Precisions to measure: f32, bf16, w8a16, int8." default:"int8,w8a16,bf16"`
 	Crops      []int    `help:"Crops of the image: 1 (square) or 2 (anyres)." default:"2,1"`
 	Tokens     []int    `help:"Tokens of an answer: 35 are 5 steps of 7, 71 a direction and 5 steps of 14." default:"35,71"`
 	FullHead   bool     `help:"Measure decoding over all ids too, not only over those the grammar allows."`
 	Words      int      `help:"Words of the prompt beside the image." default:"60"`
-	Repeat     int      `help:"Runs of each row, after one that is not counted; the median is told." default:"3"`
+	Repeat     int      `help:"Runs of each row, after one that is not counted; the median is told. Of vita-vla, runs of each stage; the least is told." default:"3"`
+	Turns      int      `help:"Of vita-vla: steps of history." default:"10"`
+	Slide      int      `help:"Of vita-vla: steps that leave the history at once where that is measured; 0 for half of it." default:"0"`
 	processor
 	JSON bool `help:"One JSON object a row."`
 }
@@ -75,6 +78,9 @@ func passOver(ms map[int]float64, n int) float64 {
 
 // Run implements the command.
 func (c *benchModelCmd) Run(a *app) error {
+	if slices.Contains(vitavla.Presets(), c.Preset) || c.Checkpoint != "" && kindOf(c.Checkpoint) == vitavla.Kind {
+		return c.vita(a)
+	}
 	config := llavavla.BenchConfig{
 		Preset: c.Preset, Checkpoint: c.Checkpoint, Crops: c.Crops, Tokens: c.Tokens,
 		FullHead: c.FullHead, Words: c.Words, Repeat: c.Repeat, CPU: c.config(""),
