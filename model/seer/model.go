@@ -77,8 +77,8 @@ func Build(b nn.Backend, config Config, src weights.Source, o Options) (*Model, 
 	}
 	m.vision, m.visionNorm = newVision(l, c)
 	m.queries = l.Weight(nn.WeightSpec{Name: "queries", Exact: true, Parts: []nn.Matrix{
-		nn.FromSlice(views*c.Foresight, h, l.Vector("obs_tokens", views*c.Foresight*h), nil),
-		nn.FromSlice(c.Predictions, h, l.Vector("action_pred_token", c.Predictions*h), nil),
+		weights.Named("obs_tokens", nn.FromSlice(views*c.Foresight, h, l.Vector("obs_tokens", views*c.Foresight*h), nil)),
+		weights.Named("action_pred_token", nn.FromSlice(c.Predictions, h, l.Vector("action_pred_token", c.Predictions*h), nil)),
 	}})
 	m.trunk = layers.Encoder{Act: nn.GELUTanh}
 	for i := range c.Layers {

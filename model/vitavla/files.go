@@ -70,7 +70,7 @@ func (c *Checkpoint) overlay(trained string) error {
 			trained = AlignFile
 		}
 	}
-	if err := lay(trained, trainedName); err != nil {
+	if err := lay(trained, TrainedName); err != nil {
 		return fmt.Errorf("what VITA-VLA trained (%s or %s; cobot_vla model convert makes it of a .pth): %w", TrainedFile, AlignFile, err)
 	}
 	width := 0
@@ -83,14 +83,24 @@ func (c *Checkpoint) overlay(trained string) error {
 	return c.whole()
 }
 
-// trainedName is the name that a tensor of a VITA-VLA checkpoint goes by here.
-func trainedName(name string) string {
+// TrainedName is the name that a tensor of a VITA-VLA checkpoint goes by here.
+func TrainedName(name string) string {
 	if base, ok := strings.CutPrefix(name, "model.vlm."); ok {
 		name, _ = checkpoint.Canonical(base)
 		return name
 	}
 	if head, ok := strings.CutPrefix(name, "seer."); ok && !isHead(head) {
 		return ""
+	}
+	return name
+}
+
+// FileName is the name that a tensor has in a VITA-VLA checkpoint, by the one it goes by here.
+func FileName(name string) string {
+	for _, prefix := range []string{"language.", "projector.", "vision.", "head."} {
+		if strings.HasPrefix(name, prefix) {
+			return "model.vlm." + checkpoint.LMMs.Name(name)
+		}
 	}
 	return name
 }

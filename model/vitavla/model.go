@@ -17,6 +17,9 @@ type Options struct {
 	Turns int
 	// Words a turn may have beside its images. Default 96, ample for an instruction.
 	Words int
+	// Teach is for a model that learns: its steps are recalled from the features that
+	// its frozen vision tower made of them (Look, Recall) instead of being seen.
+	Teach bool
 }
 
 // Model is the network with its weights on a backend. One goroutine at a time may use it.
@@ -68,7 +71,7 @@ func Build(b nn.Backend, config NetworkConfig, src weights.Source, o Options) (*
 	m := &Model{
 		config: config, options: o, b: b,
 		state:    seer.NewStateEncoder(l, "model.", h, 1),
-		tower:    newTower(l, config),
+		tower:    newTower(l, config, o.Teach),
 		language: weights.Qwen2(l, config.Language, positions, false),
 		token:    l.Table("model.action_pred_token", 1, h),
 		heads:    seer.NewHeads(l, "seer.", config.Action, rows),

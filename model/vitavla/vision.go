@@ -25,7 +25,8 @@ type tower struct {
 	hidden  [2]nn.Buf // [2 n, H]
 }
 
-func newTower(l *weights.Loader, c NetworkConfig) *tower {
+// newTower loads the tower; with whole the connector's weights stay as they are, for features that were halved already.
+func newTower(l *weights.Loader, c NetworkConfig, whole bool) *tower {
 	v, h, b := c.Vision, c.Language.Hidden, l.Backend()
 	t := &tower{
 		b: b, config: c,
@@ -46,7 +47,7 @@ func newTower(l *weights.Loader, c NetworkConfig) *tower {
 			in = 4 * v.Hidden
 		}
 		m := l.Matrix(name, h, in)
-		if i == 0 {
+		if i == 0 && !whole {
 			// The original halves the features before it shuffles them; half the
 			// weights does the same, to the last bit.
 			m = halveInputs(m)

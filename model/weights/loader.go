@@ -139,5 +139,11 @@ func (l *Loader) Table(name string, rows, cols int) nn.Weight {
 	if l.err != nil {
 		return nil
 	}
-	return l.Weight(nn.WeightSpec{Name: name, Parts: []nn.Matrix{nn.FromSlice(rows, cols, data, nil)}, Exact: true})
+	return l.Weight(nn.WeightSpec{Name: name, Parts: []nn.Matrix{Named(name, nn.FromSlice(rows, cols, data, nil))}, Exact: true})
+}
+
+// Named is a matrix under the name of its tensor.
+func Named(name string, m nn.Matrix) nn.Matrix {
+	m.Name = name
+	return m
 }

@@ -63,7 +63,7 @@ func (l *Loader) Transposed(name string, out, in int) nn.Weight {
 	if l.err != nil {
 		return nil
 	}
-	m := nn.Matrix{Out: out, In: in, Read: func(dst []float32, r int) {
+	m := nn.Matrix{Name: name + ".weight", Out: out, In: in, Read: func(dst []float32, r int) {
 		for i := range dst {
 			dst[i] = data[i*out+r]
 		}
