@@ -21,12 +21,12 @@ import (
 
 // Tolerances on an f32 engine: of losses, of a gradient as a part of its tensor's
 // largest and an absolute rest, and of weights after the steps. The same training in
-// double precision differs by less than 1e-5 in each of these.
+// double precision differs by less than 1e-5 in each of these, plain loops by 2e-5 in one weight.
 const (
 	lossTolerance   = 1e-5
 	gradTolerance   = 2e-5
 	gradRest        = 1e-7
-	weightTolerance = 1e-5
+	weightTolerance = 3e-5 // where a gradient is zero but for rounding, Adam divides rounding by rounding
 )
 
 // variant of a training in a golden file.

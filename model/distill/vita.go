@@ -56,8 +56,8 @@ type VITA struct {
 	Model *vitavla.Model
 	*tape.Optimiser
 
-	arm, gripper, mapped    []float32
-	darm, dgripper, dmapped []float32
+	actions         actions
+	mapped, dmapped []float32
 }
 
 // NewVITA builds a student of a stage on b, which Close closes.
@@ -118,22 +118,7 @@ func (v *VITA) Act(l *VITALesson, loss ActionLoss, scale float64, back bool) (fl
 	if err != nil {
 		return 0, err
 	}
-	p := v.Model.Heads().Apply(mapped)
-	v.arm, v.darm = sized(v.arm, p.Arm), sized(v.darm, p.Arm)
-	v.gripper, v.dgripper = sized(v.gripper, p.Gripper), sized(v.dgripper, p.Gripper)
-	if err := v.Tape.Read(v.arm, p.Arm); err != nil {
-		return 0, err
-	}
-	if err := v.Tape.Read(v.gripper, p.Gripper); err != nil {
-		return 0, err
-	}
-	sum, err := loss.loss(v.darm, v.dgripper, v.arm, v.gripper, l.Labels, scale)
-	if err != nil || !back {
-		return sum, err
-	}
-	v.Tape.Write(v.Tape.Gradient(p.Arm), v.darm)
-	v.Tape.Write(v.Tape.Gradient(p.Gripper), v.dgripper)
-	return sum, v.Tape.Backward()
+	return v.actions.judge(v.Tape, v.Model.Heads().Apply(mapped), l.Labels, loss, scale, back)
 }
 
 func sized(v []float32, b nn.Buf) []float32 {

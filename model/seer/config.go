@@ -143,3 +143,30 @@ func (c Config) tokens() int { return c.context() + 2*c.Foresight + c.Prediction
 
 // gripperInputs of the state.
 const gripperInputs = 2
+
+// Tiny is the shape of a Seer that learns all of its parts, vision too, from demonstrations.
+func Tiny(steps int) Config {
+	return Config{
+		Hidden: 128, Layers: 4, Heads: 4, Steps: steps, Latents: 4, Foresight: 4, Predictions: 3,
+		Patch: 12, Image: 84, Text: 32, VisionHidden: 96, VisionLayers: 4, VisionHeads: 3,
+		ResamplerLayers: 1, ResamplerHeads: 3, ResamplerHeadDim: 32, ForesightHeads: 4,
+	}
+}
+
+// WriteConfig writes DIR/config.json.
+func WriteConfig(dir string, c Config) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	data, err := json.MarshalIndent(c, "", " ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "config.json"), append(data, '\n'), 0o644)
+}
+
+// SineCosine are positions of a grid of side² patches behind a class token's zeros,
+// [1+side², width]: what MAE's encoder has and never learns.
+func SineCosine(side, width int) []float32 {
+	return append(make([]float32, width), sineCosine(side, width)...)
+}

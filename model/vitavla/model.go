@@ -20,6 +20,8 @@ type Options struct {
 	// Teach is for a model that learns: its steps are recalled from the features that
 	// its frozen vision tower made of them (Look, Recall) instead of being seen.
 	Teach bool
+	// Speak loads the output projection too: for a model that learns to name what it sees.
+	Speak bool
 }
 
 // Model is the network with its weights on a backend. One goroutine at a time may use it.
@@ -72,7 +74,7 @@ func Build(b nn.Backend, config NetworkConfig, src weights.Source, o Options) (*
 		config: config, options: o, b: b,
 		state:    seer.NewStateEncoder(l, "model.", h, 1),
 		tower:    newTower(l, config, o.Teach),
-		language: weights.Qwen2(l, config.Language, positions, false),
+		language: weights.Qwen2(l, config.Language, positions, o.Speak),
 		token:    l.Table("model.action_pred_token", 1, h),
 		heads:    seer.NewHeads(l, "seer.", config.Action, rows),
 		words:    b.Tokens(positions),

@@ -49,3 +49,34 @@ func (m *Model) Study(p *Prompt, frames []Frame) (nn.Buf, error) {
 	}
 	return m.Map(hidden), nil
 }
+
+// Describe reads two images and words about them, and gives what should say each
+// word, [words, H] before the final norm; for a model with Options.Speak.
+func (m *Model) Describe(p *Prompt, pixels []float32, words []int32) (nn.Buf, error) {
+	if want := views * 3 * m.config.Image * m.config.Image; len(pixels) != want || len(words) == 0 {
+		return nn.Buf{}, fmt.Errorf("describe: %d pixel values and %d words, expected %d and one or more", len(pixels), len(words), want)
+	}
+	n := m.config.Tokens()
+	rows := len(p.Head) + views*n + len(p.Between) + len(p.Apart) + len(p.Answer) + len(words) - 1
+	if rows > m.language.Spec.Positions {
+		return nn.Buf{}, fmt.Errorf("describe: %d positions, the model has room for %d", rows, m.language.Spec.Positions)
+	}
+	m.Forget()
+	m.language.Seek(0)
+	features := m.features.View(0, views*n)
+	m.tower.encode(features, pixels)
+	w := &writer{m: m, x: m.language.X.View(0, rows)}
+	w.say(p.Head)
+	w.copy(m.features, 0, n)
+	w.say(p.Between)
+	w.copy(m.features, n, n)
+	w.say(p.Apart)
+	w.say(p.Answer)
+	w.say(words[:len(words)-1])
+	return m.language.Forward(rows, len(words)), m.b.Sync()
+}
+
+// Score is the logits of hidden states for the ids in set.
+func (m *Model) Score(dst, hidden nn.Buf, set *nn.Set) {
+	m.b.Scores(dst, hidden, m.language.Norm, m.language.Head, set)
+}

@@ -1,0 +1,32 @@
+package distill
+
+import (
+	"cobot_vla/model"
+	"cobot_vla/model/checkpoint"
+)
+
+// Sequence is a stretch of one demonstration.
+type Sequence struct {
+	// Observations of its steps; the instruction is that of the first.
+	Observations []model.Observation
+	// Actions that were done, one a step from the first on, in the order of the
+	// manifest and its units; as many more than there are steps as are predicted beyond the last.
+	Actions [][]float64
+	// Words say of every step what there is to see: the instruction, the phase, the objects'
+	// places. Only the recipe vita-base reads them.
+	Words []string
+}
+
+// Data is what a recipe learns from.
+type Data interface {
+	// Sample fills into with sequences of so many steps, and of as many actions as these and ahead.
+	// They depend on seed, step and the numbers alone.
+	Sample(seed, step uint64, steps, ahead int, into []Sequence) error
+	// Instructions of all sequences.
+	Instructions() []string
+	// Vocabulary is text that a tokenizer is learned from: instructions and words.
+	Vocabulary() []string
+	// Manifest and statistics.yaml that bind what is learned to the robot. Kind, history and
+	// selection are the recipe's.
+	Binding() (m checkpoint.Manifest, statistics []byte)
+}

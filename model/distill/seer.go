@@ -1,0 +1,105 @@
+package distill
+
+import (
+	"fmt"
+
+	"cobot_vla/model/continuous"
+	"cobot_vla/model/nn"
+	"cobot_vla/model/nn/tape"
+	"cobot_vla/model/seer"
+	"cobot_vla/model/weights"
+)
+
+// seerLearns are the beginnings of the names of all that Seer learns end to end;
+// without a foresight's image decoder, which actions do not need.
+var seerLearns = []string{
+	"mae.", "perceiver_resampler.", "text_projector", "image_primary_projector", "image_wrist_projector", "cls_token_",
+	"arm_state_encoder", "gripper_state_encoder", "state_projector", "obs_tokens", "action_pred_token",
+	"transformer_backbone", "embedding_layer_norm", "action_decoder", "arm_action_decoder", "gripper_action_decoder",
+}
+
+// SeerLesson is one sequence of steps.
+type SeerLesson struct {
+	// Text is the feature of the instruction.
+	Text []float32
+	// Pixels of every step, both cameras, normalised, and States what it felt.
+	Pixels [][]float32
+	States []continuous.State
+	// Labels are what should be predicted, steps x predictions, one step behind the other.
+	Labels [][7]float32
+}
+
+// Seer is a Seer that learns.
+type Seer struct {
+	Tape  *tape.Tape
+	Model *seer.Model
+	*tape.Optimiser
+	actions actions
+}
+
+// NewSeer builds a student on b, which Close closes.
+func NewSeer(b nn.Gradients, config seer.Config, src weights.Source) (*Seer, error) {
+	s := &Seer{Tape: tape.New(b)}
+	var err error
+	if s.Model, err = seer.Build(s.Tape, config, src, seer.Options{}); err != nil {
+		return nil, err
+	}
+	s.Optimiser, err = tape.NewOptimiser(s.Tape, seerLearns)
+	return s, err
+}
+
+// Close frees everything.
+func (s *Seer) Close() error { return s.Tape.Close() }
+
+// features are the action features of every step of a lesson.
+func features(m *seer.Model, l *SeerLesson) (nn.Buf, error) {
+	if len(l.Pixels) != len(l.States) {
+		return nn.Buf{}, fmt.Errorf("lesson: %d pictures and %d states", len(l.Pixels), len(l.States))
+	}
+	if err := m.Instruct(l.Text); err != nil {
+		return nn.Buf{}, err
+	}
+	slots := make([]int, len(l.Pixels))
+	for i := range slots {
+		slots[i] = i
+		if err := m.See(i, l.Pixels[i], l.States[i]); err != nil {
+			return nn.Buf{}, err
+		}
+	}
+	return m.Predict(slots, true)
+}
+
+// Act is the mean loss of a lesson's actions. With back, its derivative times scale is added to the gradients.
+func (s *Seer) Act(l *SeerLesson, loss ActionLoss, scale float64, back bool) (float64, error) {
+	if back {
+		s.Tape.Record()
+	} else {
+		s.Tape.Stop()
+	}
+	x, err := features(s.Model, l)
+	if err != nil {
+		return 0, err
+	}
+	return s.actions.judge(s.Tape, s.Model.Heads().Apply(x), l.Labels, loss, scale, back)
+}
+
+// actions compare predictions with labels.
+type actions struct{ arm, gripper, darm, dgripper []float32 }
+
+func (a *actions) judge(t *tape.Tape, p seer.Prediction, labels [][7]float32, loss ActionLoss, scale float64, back bool) (float64, error) {
+	a.arm, a.darm = sized(a.arm, p.Arm), sized(a.darm, p.Arm)
+	a.gripper, a.dgripper = sized(a.gripper, p.Gripper), sized(a.dgripper, p.Gripper)
+	if err := t.Read(a.arm, p.Arm); err != nil {
+		return 0, err
+	}
+	if err := t.Read(a.gripper, p.Gripper); err != nil {
+		return 0, err
+	}
+	sum, err := loss.loss(a.darm, a.dgripper, a.arm, a.gripper, labels, scale)
+	if err != nil || !back {
+		return sum, err
+	}
+	t.Write(t.Gradient(p.Arm), a.darm)
+	t.Write(t.Gradient(p.Gripper), a.dgripper)
+	return sum, t.Backward()
+}
