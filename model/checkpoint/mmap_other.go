@@ -7,8 +7,8 @@ import (
 	"os"
 )
 
-// mapFile reads the whole file where mapping it is not to be had.
-func mapFile(f *os.File, size int) (data []byte, unmap func() error, err error) {
+// MapFile reads the whole file where mapping it is not to be had.
+func MapFile(f *os.File, size int) (data []byte, unmap func() error, err error) {
 	data = make([]byte, size)
 	if _, err := io.ReadFull(f, data); err != nil {
 		return nil, nil, err

@@ -8,10 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mapFile maps a whole file read-only. The pages are the page cache's: two
+// MapFile maps a whole file read-only. The pages are the page cache's: two
 // processes with the same weights hold them once. Truncating the file while it
 // is mapped kills the process; replacing it (as Create does) does not.
-func mapFile(f *os.File, size int) (data []byte, unmap func() error, err error) {
+func MapFile(f *os.File, size int) (data []byte, unmap func() error, err error) {
 	if size == 0 {
 		return nil, func() error { return nil }, nil
 	}

@@ -52,7 +52,7 @@ func OpenFile(path string) (*File, error) {
 	if !info.Mode().IsRegular() || info.Size() > math.MaxInt {
 		return nil, fmt.Errorf("%s: %w: not a regular file of mappable size", path, ErrHeader)
 	}
-	data, unmap, err := mapFile(f, int(info.Size()))
+	data, unmap, err := MapFile(f, int(info.Size()))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

@@ -8,12 +8,10 @@ import (
 	"slices"
 	"time"
 
-	"cobot_vla/calibration"
 	"cobot_vla/model"
 	"cobot_vla/model/checkpoint"
 	"cobot_vla/model/nn"
 	"cobot_vla/model/nn/cpu"
-	"cobot_vla/model/text"
 	"cobot_vla/model/token"
 	"cobot_vla/model/vision"
 	"cobot_vla/model/weights"
@@ -28,30 +26,18 @@ var ErrObservation = errors.New("the observation does not fit the policy")
 
 // Policy is a Model bound to a robot by its checkpoint's manifest.
 type Policy struct {
-	config   Config
-	manifest checkpoint.Manifest
-	stats    calibration.Statistics
-	words    *text.Tokenizer
-	grammar  *token.Grammar
-	model    *Model
-	b        nn.Backend
-	penalty  float32
+	*Reader
+	config  Config
+	model   *Model
+	b       nn.Backend
+	penalty float32
 
 	directions, values *nn.Set // what may be said
 	costs              *Costs
 
-	// Of the last observation, as the next is likely to be alike.
-	vision      *vision.Preprocessor
-	pixels      []float32
-	instruction string
-	mobile      bool
-	prompt      text.Prompt
-	task        []int32
-
 	previous chunk
 	answer   []int32
 	guess    []int32
-	after    []int32
 }
 
 var _ model.Policy = (*Policy)(nil)
@@ -108,10 +94,11 @@ func open(dir string, c Config, backend func(*checkpoint.Checkpoint) (nn.Backend
 	if err != nil {
 		return nil, err
 	}
-	p := &Policy{config: c, manifest: manifest, stats: stats, words: words, penalty: float32(files.Generation.RepetitionPenalty)}
-	if p.grammar, err = token.NewGrammar(manifest, stats); err != nil {
-		return nil, err
+	p := &Policy{config: c, penalty: float32(files.Generation.RepetitionPenalty)}
+	if p.Reader, err = NewReader(manifest, stats, words, Rules(files.Config)); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	p.slicing = c.Slicing
 	if err := p.bind(files); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -131,9 +118,6 @@ func open(dir string, c Config, backend func(*checkpoint.Checkpoint) (nn.Backend
 // bind checks the manifest's tokens against the checkpoint and prepares the sets of what may be said.
 func (p *Policy) bind(c *checkpoint.Checkpoint) error {
 	predictable := int32(c.Predictable(p.words))
-	if p.manifest.ActionTokenTop != uint32(p.words.BaseSize()) {
-		return fmt.Errorf("action_token_top is %d, but the tokenizer's base vocabulary is %d: action tokens would mean other numbers", p.manifest.ActionTokenTop, p.words.BaseSize())
-	}
 	first, last := p.grammar.Tokenizer().Range()
 	ranges := []nn.IDRange{{From: int32(first), To: int32(last) + 1}}
 	var err error
@@ -150,23 +134,12 @@ func (p *Policy) bind(c *checkpoint.Checkpoint) error {
 		if p.directions, err = nn.IDs(ids...); err != nil {
 			return err
 		}
-		id, ok := p.words.ID(NavigationToken)
-		if !ok {
-			return fmt.Errorf("navigation is set, but the tokenizer has no %s, which marks a mobile task", NavigationToken)
-		}
-		p.task = []int32{id}
 	}
 	if p.values.Max() >= predictable {
 		return fmt.Errorf("action_token_top is %d, the model can say 0..%d", p.manifest.ActionTokenTop, predictable-1)
 	}
 	return nil
 }
-
-// Manifest says what robot the policy was made for.
-func (p *Policy) Manifest() checkpoint.Manifest { return p.manifest }
-
-// Statistics the policy was made with, in the manifest's order.
-func (p *Policy) Statistics() calibration.Statistics { return p.stats }
 
 // Model is the network.
 func (p *Policy) Model() *Model { return p.model }
@@ -219,82 +192,10 @@ func (p *Policy) Act(ctx context.Context, obs model.Observation, emit func(step 
 
 // read turns an observation into pixels and a prompt.
 func (p *Policy) read(obs model.Observation) (Prompt, error) {
-	size := vision.Size{Width: obs.Width, Height: obs.Height}
-	if p.vision == nil || p.vision.Plan().Image != size {
-		plan, err := vision.NewPlan(Rules(p.model.config), size)
-		if err != nil {
-			return Prompt{}, fmt.Errorf("%w: %w", ErrObservation, err)
-		}
-		if p.vision, err = vision.NewPreprocessor(plan); err != nil {
-			return Prompt{}, fmt.Errorf("%w: %w", ErrObservation, err)
-		}
-		p.pixels = make([]float32, p.vision.Len())
-	}
-	if err := p.vision.Pixels(p.pixels, vision.Image{Size: size, Pix: obs.Image}); err != nil {
-		return Prompt{}, fmt.Errorf("%w: %w", ErrObservation, err)
-	}
-	state, err := p.state(obs)
-	if err != nil {
+	if _, err := p.Pixels(vision.Image{Size: vision.Size{Width: obs.Width, Height: obs.Height}, Pix: obs.Image}); err != nil {
 		return Prompt{}, err
 	}
-	if obs.Mobile && p.task == nil {
-		return Prompt{}, fmt.Errorf("%w: a mobile task, but the manifest %q has no navigation", ErrObservation, p.manifest.Name)
-	}
-	if p.config.Slicing != text.Exact {
-		return p.sliced(obs, state)
-	}
-	if p.prompt.Head == nil || p.instruction != obs.Instruction || p.mobile != obs.Mobile {
-		var task []int32
-		if obs.Mobile {
-			task = p.task
-		}
-		prompt, err := p.words.Prompt(obs.Instruction, task)
-		if err != nil {
-			return Prompt{}, fmt.Errorf("%w: %w", ErrObservation, err)
-		}
-		p.prompt, p.instruction, p.mobile = prompt, obs.Instruction, obs.Mobile
-	}
-	p.after = append(append(append(p.after[:0], p.prompt.Task...), state...), p.prompt.Tail...)
-	return Prompt{Before: p.prompt.Head, After: p.after}, nil
-}
-
-// sliced is the prompt with the original's slip.
-func (p *Policy) sliced(obs model.Observation, state []int32) (Prompt, error) {
-	if obs.Mobile {
-		return Prompt{}, fmt.Errorf("%w: the original has no mobile tasks, so slicing %s has none", ErrObservation, p.config.Slicing)
-	}
-	ids, err := p.words.PromptAs(p.config.Slicing, obs.Instruction, state)
-	if err != nil {
-		return Prompt{}, fmt.Errorf("%w: %w", ErrObservation, err)
-	}
-	at := slices.Index(ids, text.ImageToken)
-	if at < 0 {
-		return Prompt{}, fmt.Errorf("%w: slicing %s overwrote the image in the prompt", ErrObservation, p.config.Slicing)
-	}
-	return Prompt{Before: ids[:at], After: ids[at+1:]}, nil
-}
-
-// state is the proprioception as ids.
-func (p *Policy) state(obs model.Observation) ([]int32, error) {
-	bins := obs.Bins
-	tok := p.grammar.Tokenizer()
-	if len(bins) == 0 {
-		var err error
-		if bins, err = tok.State(p.stats, obs.State); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrObservation, err)
-		}
-	}
-	if len(bins) != len(p.manifest.Proprioception) {
-		return nil, fmt.Errorf("%w: %d numbers of proprioception, the manifest lists %d", ErrObservation, len(bins), len(p.manifest.Proprioception))
-	}
-	ids := make([]int32, len(bins))
-	for i, digit := range bins {
-		if digit < 1 || int(digit) > tok.Bins() {
-			return nil, fmt.Errorf("%w: %s has bin %d, expected 1..%d", ErrObservation, p.manifest.Proprioception[i], digit, tok.Bins())
-		}
-		ids[i] = int32(tok.ID(digit))
-	}
-	return ids, nil
+	return p.Prompt(obs)
 }
 
 // decode says the action, and each step of it as soon as its tokens are certain.

@@ -69,6 +69,20 @@ func (p *Preprocessor) Pixels(dst []float32, image Image) error {
 	return nil
 }
 
+// AppendCrops appends the crops to encode as they are before that: [Encoded, Crop, Crop, 3] bytes.
+func (p *Preprocessor) AppendCrops(dst []byte, image Image) ([]byte, error) {
+	if err := p.resize(image); err != nil {
+		return dst, err
+	}
+	for i := range p.plan.Encoded {
+		pix, step := p.bytes(i)
+		for y := range p.plan.Crop {
+			dst = append(dst, pix[y*step:y*step+3*p.plan.Crop]...)
+		}
+	}
+	return dst, nil
+}
+
 // resize fills the base crop and the canvas.
 func (p *Preprocessor) resize(image Image) error {
 	if image.Size != p.plan.Image {

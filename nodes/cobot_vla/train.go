@@ -9,11 +9,13 @@ import (
 
 	"cobot_vla/model/nn/cpu"
 	"cobot_vla/model/train"
+	"cobot_vla/model/train/data"
 )
 
 // trainCmd teaches policies.
 type trainCmd struct {
-	Run trainRunCmd `cmd:"" default:"withargs" help:"Train on prepared data; the same command again goes on where it ended."`
+	Run     trainRunCmd     `cmd:"" default:"withargs" help:"Train on prepared data; the same command again goes on where it ended."`
+	Prepare trainPrepareCmd `cmd:"" help:"Make prepared files of recorded demonstrations: one a task, for one model's pictures and words."`
 }
 
 // trainRunCmd is one stage of training: all tasks from fresh weights, or one task from those weights.
@@ -44,6 +46,7 @@ type trainRunCmd struct {
 	SaveEvery  int           `help:"Steps between two states on disk." default:"200"`
 	LookEvery  int           `help:"Steps between two looks at held-out examples; 0 at the end only." default:"500"`
 	Held       int           `help:"Held-out examples to look at." default:"64"`
+	drawFlags
 }
 
 // config of the run.
@@ -67,7 +70,7 @@ func (c *trainRunCmd) Run(a *app) error {
 	if err := config.Validate(); err != nil {
 		return err
 	}
-	data, err := openTraining(c.Data)
+	data, err := openTraining(c.Data, c.drawFlags)
 	if err != nil {
 		return err
 	}
@@ -100,13 +103,17 @@ type trainingData struct {
 }
 
 // openTraining opens prepared files.
-func openTraining(paths []string) (trainingData, error) {
+func openTraining(paths []string, flags drawFlags) (trainingData, error) {
 	if len(paths) == 1 && paths[0] == "toy" {
 		const side = 168
 		toy, err := train.NewToy(side)
 		return trainingData{toy, func() error { return nil }}, err
 	}
-	return trainingData{}, fmt.Errorf("%s: no reader of prepared files is built in yet; --data toy needs none", strings.Join(paths, ", "))
+	set, err := data.OpenSet(paths, flags.config())
+	if err != nil {
+		return trainingData{}, err
+	}
+	return trainingData{set, set.Close}, nil
 }
 
 // trainBar shows a run: on a terminal in a line that changes, elsewhere a line every half minute.
