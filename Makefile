@@ -15,7 +15,8 @@ LATENCY_MS ?= -1
 OUT ?= out
 # ffmpeg turns the demo's film into MP4; without it the film is a GIF.
 SIM_PACKAGES := libmujoco-dev libegl-dev libegl1 libgl1-mesa-dri gcc libc6-dev pkg-config
-DDS_PACKAGES := cyclonedds-dev
+# ip, of iproute2, lays the cable that a test pulls.
+DDS_PACKAGES := cyclonedds-dev iproute2
 # Debian's and Ubuntu's clang makes PTX without any file of NVIDIA's.
 PTX_PACKAGES := clang-16
 TEST_FLAGS ?=
@@ -59,6 +60,7 @@ test: sim-deps dds-deps ptx-check
 	go test -tags mujoco $(TEST_FLAGS) ./drivers/mujoco/...
 	go test -tags mujoco $(TEST_FLAGS) -run Mujoco ./nodes/cobot_vla
 	go test -tags dds $(TEST_FLAGS) ./nodes/rcl/dds
+	go test -tags mujoco,dds $(TEST_FLAGS) -run "Processes|LinkCut" ./nodes/cobot_vla
 
 # PTX 7.0 for sm_80 is what drivers of CUDA 11.0 and later load, on Ampere, Orin, Ada and Hopper.
 KERNELS := model/nn/cuda/kernels

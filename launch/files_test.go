@@ -20,12 +20,21 @@ func ours() Config {
 var variants = map[string]map[string]map[string]string{
 	"cobot_magic": {
 		"default":  {},
-		"external": {"cameras": "external", "policy": "replay", "checkpoint": "/data/episode.mcap", "namespace": "left_lab", "dry_run": "true", "respawn": "false"},
+		"external": {"cameras": "external", "policy": "replay", "arm_mode": "topics", "checkpoint": "/data/episode.mcap", "namespace": "left_lab", "dry_run": "true", "respawn": "false"},
 		"words":    {"instruction": "fetch: the \"red\" cup, [now]", "checkpoint": "1.0"},
 	},
 	"cameras": {"default": {}},
+	"policy_only": {
+		"default": {},
+		"sim":     {"policy": "expert", "use_sim_time": "true", "image_transport": "raw", "respawn": "false"},
+	},
+	"record": {
+		"default": {},
+		"topics":  {"arm_mode": "topics", "cameras": "external", "instruction": "fetch the bottle", "dashboard": "false"},
+	},
 	"sim": {
 		"default": {},
+		"remote":  {"inference": "elsewhere"},
 		"slow":    {"seed": "7", "latency_s": "0.3", "plant": "kinematic", "schedule": "sync", "mobile": "false"},
 	},
 	"teleop": {
@@ -123,7 +132,7 @@ func TestLocate(t *testing.T) {
 		t.Error(got, err)
 	}
 	_, err := Locate(cfg, "cobot_vla", "simm.launch.yaml")
-	if err == nil || !strings.Contains(err.Error(), "it has cameras.launch.yaml, cobot_magic.launch.yaml, sim.launch.yaml, teleop.launch.yaml") {
+	if err == nil || !strings.Contains(err.Error(), "it has cameras.launch.yaml, cobot_magic.launch.yaml, policy_only.launch.yaml, record.launch.yaml, sim.launch.yaml, teleop.launch.yaml") {
 		t.Error(err)
 	}
 	if _, err := Locate(cfg, "nav2", "x.launch.yaml"); err == nil || !strings.Contains(err.Error(), "not installed") {

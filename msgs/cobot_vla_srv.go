@@ -123,3 +123,27 @@ func (m *MarkEpisode_Response) CDR(c *CDR) {
 	c.Bool(&m.Success)
 	c.String(&m.Message)
 }
+
+// GetTime_Request is cobot_vla/srv/GetTime_Request. Asks a machine for its time, to learn how far its clock is from one's own.
+type GetTime_Request struct{}
+
+// TypeName implements Message.
+func (*GetTime_Request) TypeName() string { return "cobot_vla/srv/GetTime_Request" }
+
+// CDR implements Message.
+func (m *GetTime_Request) CDR(c *CDR) { c.Empty() }
+
+// GetTime_Response is cobot_vla/srv/GetTime_Response.
+type GetTime_Response struct {
+	Received Time // when the request came
+	Replied  Time // when the response left
+}
+
+// TypeName implements Message.
+func (*GetTime_Response) TypeName() string { return "cobot_vla/srv/GetTime_Response" }
+
+// CDR implements Message.
+func (m *GetTime_Response) CDR(c *CDR) {
+	m.Received.CDR(c)
+	m.Replied.CDR(c)
+}

@@ -106,6 +106,8 @@ func all() []Message {
 		new(RecorderStatus),
 		new(Acquire_Request),
 		new(Acquire_Response),
+		new(GetTime_Request),
+		new(GetTime_Response),
 		new(StartEpisode_Request),
 		new(StartEpisode_Response),
 		new(EndEpisode_Request),

@@ -17,8 +17,9 @@ type Config struct {
 	Bus string `param:"bus" desc:"prefix of the CAN interfaces' names; empty for SocketCAN"`
 	// Rate of the control loop [Hz]; the arms' own is 200.
 	Rate float64 `param:"rate_hz" unit:"Hz" min:"50" max:"500" desc:"rate of the control loop"`
-	// Mode is control, or read: with leader and follower linked by hardware on one bus we only listen.
-	Mode string `param:"mode" choice:"control,read" desc:"control, or read for arms linked by hardware"`
+	// Mode is control, or read: with leader and follower linked by hardware on one bus
+	// we only listen; or topics: another program drives the arms, and we speak JointState with it.
+	Mode string `param:"mode" choice:"control,read,topics" desc:"control, read for arms linked by hardware, or topics for another program's driver"`
 	// AutoStart configures and activates the node by itself.
 	AutoStart bool `param:"autostart" desc:"configure and activate at start"`
 	// AutoEnable switches the motors on once, when the arms are first heard. It never does so after a fault.
@@ -48,6 +49,7 @@ type Config struct {
 	TableFront float64 `param:"table_front_m" unit:"m" min:"0" max:"2" desc:"where the table begins ahead of base_link"`
 	// GripperTorque limits the grip [N·m]; 0 takes the calibration's.
 	GripperTorque float64 `param:"gripper_torque_nm" unit:"N·m" min:"0" max:"5" desc:"grip torque; 0 takes the calibration's"`
+	Topics
 }
 
 // DefaultConfig is safe on a robot.
@@ -57,7 +59,7 @@ func DefaultConfig() Config {
 		AuthorityTimeout: 0.3, HeartbeatTimeout: 0.25,
 		AcquireTolerance: 0.03, AcquireSpeed: 0.2, ParkSpeed: 0.3,
 		LimitMargin: 0.0087, RelatchError: 0.1, KeepOut: 0.02,
-		TableFront: 0.45,
+		TableFront: 0.45, Topics: defaultTopics(),
 	}
 }
 

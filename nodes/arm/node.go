@@ -77,7 +77,7 @@ func New(n *rcl.Node, cfg Config, buses can.Opener) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkRobot(robot); err != nil {
+	if err := errors.Join(checkRobot(robot), cfg.Topics.check()); err != nil {
 		return nil, err
 	}
 	clearance, err := newBodies(robot, cfg)

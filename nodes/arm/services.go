@@ -17,16 +17,16 @@ func (a *Node) serve() error {
 	return errors.Join(
 		a.service("~/enable", 15*time.Second, a.enable),
 		a.service("~/disable", 5*time.Second, func() (string, func() (bool, string, bool), error) {
-			return a.ask((*piper.Arm).Disable, piper.PhaseDisabling)
+			return a.ask(driver.Disable, piper.PhaseDisabling)
 		}),
 		a.service("~/emergency_stop", 5*time.Second, func() (string, func() (bool, string, bool), error) {
-			return a.ask((*piper.Arm).EmergencyStop, piper.PhaseStopping)
+			return a.ask(driver.EmergencyStop, piper.PhaseStopping)
 		}),
 		a.service("~/reset", 5*time.Second, func() (string, func() (bool, string, bool), error) {
-			return a.ask((*piper.Arm).Reset, piper.PhaseResetting)
+			return a.ask(driver.Reset, piper.PhaseResetting)
 		}),
 		a.service("~/restore_settings", 15*time.Second, func() (string, func() (bool, string, bool), error) {
-			return a.ask((*piper.Arm).RestoreSettings, piper.PhaseRestoring)
+			return a.ask(driver.RestoreSettings, piper.PhaseRestoring)
 		}),
 		a.service("~/park", 60*time.Second, a.park),
 		a.service("~/clear_fault", 2*time.Second, a.clearFault),
@@ -75,7 +75,7 @@ func (a *Node) enable() (string, func() (bool, string, bool), error) {
 	if a.authority.Estop {
 		return "", nil, fmt.Errorf("arm: the e-stop is engaged: release it first (/supervisor/release_estop)")
 	}
-	text, err := a.each((*piper.Arm).Enable)
+	text, err := a.each(driver.Enable)
 	return text, func() (bool, string, bool) {
 		if why := a.faulted(); why != "" {
 			return false, why, true
@@ -85,7 +85,7 @@ func (a *Node) enable() (string, func() (bool, string, bool), error) {
 }
 
 // ask has both drivers do something that lasts while they are in phase.
-func (a *Node) ask(do func(*piper.Arm) (string, error), phase piper.Phase) (string, func() (bool, string, bool), error) {
+func (a *Node) ask(do func(driver) (string, error), phase piper.Phase) (string, func() (bool, string, bool), error) {
 	a.stopFor("an operator's request")
 	text, err := a.each(do)
 	return text, func() (bool, string, bool) {
@@ -98,7 +98,7 @@ func (a *Node) ask(do func(*piper.Arm) (string, error), phase piper.Phase) (stri
 	}, err
 }
 
-func (a *Node) each(do func(*piper.Arm) (string, error)) (string, error) {
+func (a *Node) each(do func(driver) (string, error)) (string, error) {
 	var texts []string
 	var errs []error
 	for _, s := range a.sides {
@@ -165,7 +165,7 @@ func (a *Node) clearFault() (string, func() (bool, string, bool), error) {
 		a.refusal = ""
 		return "there is no fault", nil, nil
 	}
-	text, err := a.each((*piper.Arm).ClearErrors)
+	text, err := a.each(driver.ClearErrors)
 	asked := a.n.Now()
 	const settle = 300 * time.Millisecond // the arm clears, and its status frames say so
 	return text, func() (bool, string, bool) {

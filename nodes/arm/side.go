@@ -18,8 +18,8 @@ type side struct {
 	first  int    // index of its first axis
 	cal    calibration.Arm
 	torque float64
-	arm    *piper.Arm
-	bus    can.Bus
+	arm    driver
+	bus    can.Bus // nil in mode topics
 	names  []string
 
 	state    *rcl.Publisher[msgs.JointState]
@@ -33,8 +33,16 @@ type side struct {
 	enabled bool // auto_enable has done its work
 }
 
-// open acquires the bus and starts the driver. Nothing is sent before the first tick.
+// open starts the driver; on CAN it acquires the bus. Nothing is sent before the first tick.
 func (s *side) open(n *rcl.Node, cfg Config, buses can.Opener) error {
+	if cfg.Mode == "topics" {
+		arm, err := newTopicArm(n, cfg, s.cal, s.first/armAxes)
+		if err != nil {
+			return fmt.Errorf("arm %s: %w", s.name, err)
+		}
+		s.arm = arm
+		return nil
+	}
 	bus, err := buses.Open(cfg.Bus + s.cal.Bus)
 	if err != nil {
 		return fmt.Errorf("arm %s: %w", s.name, err)
@@ -58,7 +66,9 @@ func (s *side) close() {
 		return
 	}
 	_ = s.arm.Close()
-	_ = s.bus.Close()
+	if s.bus != nil {
+		_ = s.bus.Close()
+	}
 	s.arm, s.bus, s.ready = nil, nil, false
 }
 

@@ -142,7 +142,9 @@ func buildSim(g *graph, n *rcl.Node) error {
 	if g.network == nil {
 		return fmt.Errorf("the simulator needs virtual buses: start it by its launch file")
 	}
-	s, err := sim.New(n, sim.DefaultConfig(), g.network)
+	cfg := sim.DefaultConfig()
+	cfg.OwnDir = g.simDir
+	s, err := sim.New(n, cfg, g.network)
 	if err != nil {
 		return err
 	}

@@ -36,6 +36,7 @@ type graph struct {
 	// buses opens CAN interfaces: the machine's, or, beside a simulator in this process, its virtual ones.
 	buses   can.Opener
 	network *can.Network // of a simulator in this process; nil without one
+	simDir  string       // where a simulator serves its buses to other processes; "" for none
 
 	// open makes the policy node's policy; openPolicy unless somebody wants it another way.
 	open policy.Open

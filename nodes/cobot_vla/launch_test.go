@@ -15,6 +15,7 @@ func TestLaunchFilesStart(t *testing.T) {
 	for file, args := range map[string]map[string]string{
 		"cobot_magic.launch.yaml": {"policy": "expert"},
 		"teleop.launch.yaml":      {},
+		"record.launch.yaml":      {"episodes": t.TempDir(), "dashboard": "false"},
 	} {
 		plan, err := planLaunch(file, args)
 		if err != nil {

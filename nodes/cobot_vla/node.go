@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
+	"cobot_vla/drivers/can"
 	"cobot_vla/nodes/rcl"
 )
 
@@ -42,6 +45,10 @@ func (c *nodeCmd) Run(a *app) error {
 		return errors.Join(err, transport.Close())
 	}
 	g := newGraph(a, transport, executor, exec == "sim")
+	g.simDir = simDir(a.graph.Domain)
+	if clock != nil { // beside a simulator, whose buses stand for the machine's
+		g.buses = can.System{UnixDir: g.simDir}
+	}
 	if err := g.add(exec, exec, args); err != nil {
 		return errors.Join(err, g.close())
 	}
@@ -57,6 +64,11 @@ func (c *nodeCmd) Run(a *app) error {
 		err = nil
 	}
 	return errors.Join(err, g.close())
+}
+
+// simDir is where a simulator of a domain serves its CAN buses on this machine.
+func simDir(domain int) string {
+	return filepath.Join(os.TempDir(), fmt.Sprintf("cobot_vla_%d_domain_%d", os.Getuid(), domain))
 }
 
 // executorFor is the clock of a node's process: the simulator makes the time, at

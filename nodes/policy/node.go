@@ -34,6 +34,8 @@ type Node struct {
 	p   model.Policy
 	obs observer
 
+	clock robotClock
+
 	nav     *rcl.Publisher[msgs.NavigationToken]
 	manip   *rcl.Publisher[msgs.ActionChunk]
 	beat    *rcl.Publisher[msgs.Heartbeat]
@@ -42,7 +44,7 @@ type Node struct {
 	state       string
 	waits       string // what it waits for, in words
 	instruction string
-	notBefore   time.Time // no observation older than this
+	notBefore   time.Time // no observation older than this, in robot time
 	run         uint64    // grows when what is under way must be forgotten
 	busy        bool      // the policy works; it does one thing at a time
 	reset       bool      // it must forget the episode before the next observation
@@ -57,7 +59,7 @@ type Node struct {
 	beats    uint64
 	goal     uint64
 	sequence uint64
-	sent     time.Time // last message of the present chunk
+	sent     time.Time // last message of the present chunk, in robot time
 	schedule uint8
 	steps    int // of the present chunk that were sent
 	whole    bool
@@ -137,7 +139,9 @@ func (s *Node) connect(truth bool) error {
 	keep(err)
 	if err == nil {
 		d.Task("policy", s.diagnose)
+		d.Task("clock", s.diagnoseClock)
 	}
+	keep(s.measureClock())
 	return errors.Join(errs...)
 }
 
@@ -147,7 +151,7 @@ func (s *Node) warmed(err error) {
 		return
 	}
 	s.n.Log().Info().Str("policy", s.p.Manifest().Name).Msg("ready")
-	s.ready(s.n.Now())
+	s.ready(s.robotNow())
 }
 
 // ready waits for an observation not older than notBefore, or for an instruction.
@@ -189,7 +193,7 @@ func (s *Node) instruct(text string) {
 	if text == "" {
 		s.giveBack()
 	}
-	s.ready(s.n.Now())
+	s.ready(s.robotNow())
 }
 
 func (s *Node) giveBack() {
@@ -201,8 +205,7 @@ func (s *Node) look() {
 	if s.state != noObservation || s.busy {
 		return
 	}
-	now := s.n.Now()
-	obs, waits := s.obs.take(now, s.notBefore)
+	obs, waits := s.obs.take(s.robotNow(), s.notBefore)
 	for _, why := range s.faults { // deciding would help nobody
 		waits = why
 	}
@@ -211,16 +214,16 @@ func (s *Node) look() {
 		return
 	}
 	obs.Instruction, obs.Mobile = s.instruction, s.cfg.Mobile && s.p.Manifest().Navigation != nil
-	s.infer(now, obs)
+	s.infer(obs)
 }
 
-func (s *Node) infer(now time.Time, obs model.Observation) {
+func (s *Node) infer(obs model.Observation) {
 	s.run++
 	run := s.run
-	s.state, s.started = inferring, now
+	s.state, s.started = inferring, s.n.Now()
 	s.sequence++
 	s.steps, s.whole = 0, false
-	s.ages.add(now.Sub(obs.Stamp))
+	s.ages.add(s.robotNow().Sub(obs.Stamp))
 	s.schedule = s.chooseSchedule()
 	reset := s.reset
 	s.busy, s.reset = true, false
@@ -280,8 +283,8 @@ func (s *Node) sendStep(obs model.Observation, step int, values []float64, token
 		c.Mode = msgs.Delta
 	}
 	s.send(msgs.Arms, func() {
-		s.sent = s.n.Now()
-		c.Inference = msgs.Span(s.sent.Sub(s.started))
+		s.sent = s.robotNow()
+		c.Inference = msgs.Span(s.n.Now().Sub(s.started))
 		_ = s.manip.Publish(c)
 	})
 }
@@ -429,7 +432,7 @@ func (s *Node) refused(why string) {
 	s.pause = s.n.After(seconds(s.cfg.Retry), func() {
 		s.pause = nil
 		if s.state == pausing {
-			s.ready(s.n.Now())
+			s.ready(s.robotNow())
 		}
 	})
 }
@@ -473,7 +476,7 @@ func (s *Node) diagnose(d *rcl.Status) {
 		d.Error("inference has taken %.1f s, more than %.1f s", now.Sub(s.started).Seconds(), s.cfg.InferenceTimeout)
 	case s.state == pausing:
 		d.Warn("%s", s.failure)
-	case s.state == noObservation && s.waits != "" && now.Sub(s.notBefore) > time.Second:
+	case s.state == noObservation && s.waits != "" && s.robotNow().Sub(s.notBefore) > time.Second:
 		d.Warn("waiting for %s", s.waits)
 	default:
 		d.OK("%s", s.state)

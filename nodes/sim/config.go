@@ -13,8 +13,12 @@ type Config struct {
 	// Seed of the initial state.
 	Seed int `param:"seed" min:"0" desc:"seed of the initial state"`
 	// SocketDir serves the CAN buses as Unix sockets of this folder, for drivers in
-	// other processes; "" keeps them in this one.
-	SocketDir string `param:"socket_dir" desc:"folder for the CAN buses' sockets; empty: buses of this process alone"`
+	// other processes; "" takes OwnDir.
+	SocketDir string `param:"socket_dir" desc:"folder for the CAN buses' sockets; empty: where drivers of this machine look for a simulator"`
+	// OwnDir is used where SocketDir is empty: its sockets are named as a can.System
+	// with that UnixDir looks for them. The program sets it for a simulator in a
+	// process of its own; "" keeps the buses in this process.
+	OwnDir string
 	// Step of the simulation [ms]; CAN frames have its resolution.
 	StepMS int `param:"step_ms" unit:"ms" min:"1" max:"4" desc:"step of the simulation"`
 	// Spread scales the ranges the task's start is drawn from: 0 is their middle, 1 all of them.

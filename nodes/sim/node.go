@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -114,15 +115,22 @@ func (s *Node) connect(network *can.Network) error {
 
 // serve offers the buses to drivers in other processes.
 func (s *Node) serve(network *can.Network) error {
+	path := func(bus string) string { return filepath.Join(s.cfg.SocketDir, bus) }
 	if s.cfg.SocketDir == "" {
-		return nil
+		if s.cfg.OwnDir == "" {
+			return nil
+		}
+		if err := os.MkdirAll(s.cfg.OwnDir, 0o700); err != nil {
+			return fmt.Errorf("sim: folder of the CAN buses: %w", err)
+		}
+		path = func(bus string) string { return can.SocketPath(s.cfg.OwnDir, bus) }
 	}
 	buses := []string{s.robot.Base.Bus}
 	for _, a := range s.robot.Arms {
 		buses = append(buses, a.Bus)
 	}
 	for _, bus := range buses {
-		server, err := can.ListenUnix(filepath.Join(s.cfg.SocketDir, bus), network, bus)
+		server, err := can.ListenUnix(path(bus), network, bus)
 		if err != nil {
 			return fmt.Errorf("sim: %w", err)
 		}

@@ -92,6 +92,13 @@ func New(n *rcl.Node, cfg Config) (*Node, error) {
 	}); err != nil {
 		return nil, err
 	}
+	// By which nodes on other machines learn how far their clock is from the robot's.
+	if err = rcl.Serve(n, "supervisor/get_time", func(_ *msgs.GetTime_Request, r *msgs.GetTime_Response) {
+		r.Received = msgs.Stamp(n.Now())
+		r.Replied = r.Received
+	}); err != nil {
+		return nil, err
+	}
 	if _, err = n.Timer(time.Duration(float64(time.Second)/cfg.Rate), func(now time.Time) {
 		s.a.tick(now)
 		s.publish()

@@ -1,0 +1,98 @@
+//go:build ros2
+
+package ros2
+
+/*
+#include "bridge.h"
+*/
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+
+	"github.com/tiiuae/rclgo/pkg/rclgo"
+
+	"cobot_vla/nodes/rcl"
+)
+
+// endpoint is one node.
+type endpoint struct {
+	t      *Transport
+	name   rcl.FullName
+	node   *rclgo.Node
+	handle *C.rcl_node_t
+
+	asking sync.RWMutex // held while the graph is asked; Close waits for it
+
+	// By t.mu.
+	closed bool
+	parts  []io.Closer
+}
+
+// make has rclgo make a part of the node.
+func (e *endpoint) make(fn func() error) error {
+	e.t.mu.Lock()
+	defer e.t.mu.Unlock()
+	if e.closed {
+		return rcl.ErrClosed
+	}
+	return fn()
+}
+
+// keep closes a part with the node.
+func (e *endpoint) keep(part io.Closer) error {
+	e.t.mu.Lock()
+	closed := e.closed
+	if !closed {
+		e.parts = append(e.parts, part)
+	}
+	e.t.mu.Unlock()
+	if closed {
+		return errors.Join(rcl.ErrClosed, part.Close())
+	}
+	return nil
+}
+
+// drop forgets a part that closes by itself, and ends what rclgo keeps of it.
+func (e *endpoint) drop(part, of io.Closer) error {
+	e.t.mu.Lock()
+	defer e.t.mu.Unlock()
+	e.parts = slices.DeleteFunc(e.parts, func(x io.Closer) bool { return x == part })
+	return of.Close()
+}
+
+// Close implements rcl.Endpoint.
+func (e *endpoint) Close() error {
+	e.t.mu.Lock()
+	if e.closed {
+		e.t.mu.Unlock()
+		return nil
+	}
+	e.closed = true
+	parts := e.parts
+	e.parts = nil
+	e.t.nodes = slices.DeleteFunc(e.t.nodes, func(x *endpoint) bool { return x == e })
+	e.t.mu.Unlock()
+	var errs []error
+	for _, p := range parts {
+		errs = append(errs, p.Close())
+	}
+	e.asking.Lock() // the graph is asked no more
+	defer e.asking.Unlock()
+	e.t.mu.Lock()
+	defer e.t.mu.Unlock()
+	if err := e.node.Close(); err != nil {
+		errs = append(errs, fmt.Errorf("ros2: closing node %s: %w", e.name, err))
+	}
+	return errors.Join(errs...)
+}
+
+// mismatch says why nothing passes: silence is hard to find.
+func (e *endpoint) mismatch(topic, what string) {
+	e.t.log.Warn().Stringer("node", e.name).Str("topic", topic).
+		Msgf("incompatible quality of service: no message will pass, %s", what)
+}
