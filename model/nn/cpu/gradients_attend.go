@@ -54,11 +54,10 @@ type attendGradJob struct {
 
 // attendScratch is a worker's memory for one unit.
 type attendScratch struct {
-	q, dy      []float32 // [rows, d] of a query head
-	k, v       []float32 // [keys, d]
-	kt, vt     []float32 // [d, wide], wide being keys in whole panels
-	p, ds      []float32 // [rows, wide]
-	dq, dk, dv []float32 // [rows, d], [keys, d]
+	k, v   []float32 // [keys, d]
+	kt, vt []float32 // [d, wide], wide being keys in whole panels
+	p, ds  []float32 // [rows, wide]
+	dk, dv []float32 // [keys, d]
 }
 
 // attendStep is how many rows have their scores made at a time, a multiple of a block kernel's.
@@ -68,7 +67,6 @@ func (j *attendGradJob) task(worker, t int) {
 	u, s := &j.units[t], &j.b.scratch[worker].attend
 	d := u.c.spec.HeadDim
 	wide := (u.keys + panel - 1) / panel * panel
-	s.q, s.dy, s.dq = grow(s.q, u.rows*d), grow(s.dy, u.rows*d), grow(s.dq, u.rows*d)
 	s.k, s.v = grow(s.k, u.keys*d), grow(s.v, u.keys*d)
 	s.dk, s.dv = grow(s.dk, u.keys*d), grow(s.dv, u.keys*d)
 	s.kt, s.vt = grow(s.kt, d*wide), grow(s.vt, d*wide)
@@ -92,12 +90,9 @@ func (j *attendGradJob) task(worker, t int) {
 // head adds one query head's share.
 func (j *attendGradJob) head(worker int, u *attendUnit, head, wide int) {
 	k, s, d := j.b.k, &j.b.scratch[worker].attend, u.c.spec.HeadDim
-	q, dy, dq, cols := data(u.a.Q), data(u.a.DY), data(u.a.DQ), u.a.Q.Cols
-	for r := range u.rows {
-		at := (u.row+r)*cols + head*d
-		copy(s.q[r*d:(r+1)*d], q[at:])
-		copy(s.dy[r*d:(r+1)*d], dy[at:])
-	}
+	cols := u.a.Q.Cols
+	at := u.row*cols + head*d
+	q, dy, dq := data(u.a.Q)[at:], data(u.a.DY)[at:], data(u.a.DQ)[at:] // [rows, d], cols apart
 	scale := float32(1 / math.Sqrt(float64(d)))
 	for first := 0; first < u.rows; first += attendStep {
 		rows := min(attendStep, u.rows-first)
@@ -112,8 +107,8 @@ func (j *attendGradJob) head(worker int, u *attendUnit, head, wide int) {
 			clear(ds[r*wide+high : (r+1)*wide])
 		}
 		for at := low; at < high; at += panel {
-			j.multiply(worker, p[at:], wide, s.q[first*d:], d, 1, s.kt[at:], wide, d, rows, panel, false)
-			j.multiply(worker, ds[at:], wide, s.dy[first*d:], d, 1, s.vt[at:], wide, d, rows, panel, false)
+			j.multiply(worker, p[at:], wide, q[first*cols:], cols, 1, s.kt[at:], wide, d, rows, panel, false)
+			j.multiply(worker, ds[at:], wide, dy[first*cols:], cols, 1, s.vt[at:], wide, d, rows, panel, false)
 		}
 		for r := range rows {
 			weights, derivative := p[r*wide+low:r*wide+high], ds[r*wide+low:r*wide+high]
@@ -124,18 +119,15 @@ func (j *attendGradJob) head(worker int, u *attendUnit, head, wide int) {
 			k.MulShift(derivative, weights, derivative, scale, -scale*mean)
 		}
 		for at := 0; at < d; at += panel {
-			j.multiply(worker, s.dq[first*d+at:], d, ds[low:], wide, 1, s.k[low*d+at:], d, min(high, u.keys)-low, rows, min(panel, d-at), false)
+			j.multiply(worker, dq[first*cols+at:], cols, ds[low:], wide, 1, s.k[low*d+at:], d, min(high, u.keys)-low, rows, min(panel, d-at), false)
 		}
-	}
-	for r := range u.rows {
-		copy(dq[(u.row+r)*cols+head*d:][:d], s.dq[r*d:(r+1)*d])
 	}
 	// By keys and values: rows that can't see a key are left out.
 	for key := 0; key < u.keys; key += attendStep {
 		n, from := min(attendStep, u.keys-key), u.firstRow(key)
 		for at := 0; at < d; at += panel {
-			j.multiply(worker, s.dv[key*d+at:], d, s.p[from*wide+key:], 1, wide, s.dy[from*d+at:], d, u.rows-from, n, min(panel, d-at), true)
-			j.multiply(worker, s.dk[key*d+at:], d, s.ds[from*wide+key:], 1, wide, s.q[from*d+at:], d, u.rows-from, n, min(panel, d-at), true)
+			j.multiply(worker, s.dv[key*d+at:], d, s.p[from*wide+key:], 1, wide, dy[from*cols+at:], cols, u.rows-from, n, min(panel, d-at), true)
+			j.multiply(worker, s.dk[key*d+at:], d, s.ds[from*wide+key:], 1, wide, q[from*cols+at:], cols, u.rows-from, n, min(panel, d-at), true)
 		}
 	}
 }

@@ -44,6 +44,10 @@ func (j *normJob) task(worker, t int) {
 	s := &j.b.scratch[worker]
 	s.row = grow(s.row, j.cols)
 	for r := t * packRows; r < min((t+1)*packRows, j.rows); r++ {
+		if j.norm == nil && j.op == (nn.Op{}) {
+			copy(j.dst[r*j.cols:(r+1)*j.cols], j.x[r*j.cols:(r+1)*j.cols])
+			continue
+		}
 		y, x, dst := s.row[:j.cols], j.x[r*j.cols:(r+1)*j.cols], j.dst[r*j.cols:(r+1)*j.cols]
 		if j.norm != nil {
 			j.norm.apply(j.b.k, y, x)
@@ -55,9 +59,7 @@ func (j *normJob) task(worker, t int) {
 			copy(dst, y)
 			continue
 		}
-		for i, v := range y {
-			dst[i] += v
-		}
+		j.b.k.Add(dst, y)
 	}
 }
 
