@@ -18,7 +18,8 @@ type Config struct {
 	From string `json:"from,omitempty"`
 	// Preset is the shape of a model that starts fresh. Default llava-vla-tiny.
 	Preset string `json:"preset,omitempty"`
-	// Steps of the optimiser; the learning rate ends its cosine there.
+	// Steps of the optimiser; the learning rate ends its cosine there. 0 plans as many as Budget has time for,
+	// by the pace of the first; the plan is kept in the state.
 	Steps int `json:"steps"`
 	// Batch is how many examples a step averages over. Default 32.
 	Batch int `json:"batch"`
@@ -45,7 +46,8 @@ type Config struct {
 	Smoothing float64 `json:"smoothing"`
 	// Blank is the part of an answer's tokens that the model does not get to read while it learns to say those
 	// behind them: a placeholder stands there. Steps of a chunk are alike, so a model that
-	// always reads the true step before learns to copy it, late to see, and drifts when it reads its own. Default 0.5.
+	// always reads the true step before learns to copy it, late to see, and drifts when it reads its own.
+	// Default 0.6: on the toy, 6400 examples and model nano, the held-out error was 77 % of the mean action's, and 114 % with 0.
 	Blank float64 `json:"blank"`
 	// Freeze takes out parameters whose canonical names begin with any of these: "vision.".
 	Freeze []string `json:"freeze,omitempty"`
@@ -75,7 +77,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Preset: PresetTiny, Batch: 32, Micro: 8, Rate: 1e-3, Warmup: 100, Floor: 0.05, Decay: 0.05,
-		Beta1: 0.9, Beta2: 0.98, Epsilon: 1e-8, Clip: 1, Smoothing: 2, Blank: 0.5, Precision: cpu.BF16, Stored: "BF16",
+		Beta1: 0.9, Beta2: 0.98, Epsilon: 1e-8, Clip: 1, Smoothing: 2, Blank: 0.6, Precision: cpu.BF16, Stored: "BF16",
 		SaveEvery: 200, DiagnoseEvery: 500, Held: 64,
 		Now: time.Now, Report: func(Progress) {},
 	}
@@ -91,7 +93,7 @@ func (c Config) Validate() error {
 	}
 	check(c.Out != "", "out is empty: say the folder of the run")
 	check(c.From != "" || c.Preset != "", "from and preset are empty: say what to start with")
-	check(c.Steps > 0, "steps is %d, expected 1 or more", c.Steps)
+	check(c.Steps > 0 || c.Steps == 0 && c.Budget > 0, "steps is %d, expected 1 or more, or 0 and a budget of time to plan them by", c.Steps)
 	check(c.Batch > 0 && c.Micro > 0 && c.Batch%max(c.Micro, 1) == 0, "batch is %d and micro %d: micro must divide batch", c.Batch, c.Micro)
 	check(c.Rate > 0 && c.Rate < 1 && c.VisionRate >= 0 && c.VisionRate < 1, "rate is %g and vision rate %g, expected numbers between 0 and 1", c.Rate, c.VisionRate)
 	check(c.Warmup >= 0 && c.Floor >= 0 && c.Floor <= 1, "warmup is %d and floor %g, expected 0 or more, and 0..1", c.Warmup, c.Floor)

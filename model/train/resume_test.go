@@ -196,3 +196,33 @@ func TestAllocations(t *testing.T) {
 		t.Errorf("a step allocates %v times", n)
 	}
 }
+
+// TestPlan: without a number of steps, as many are planned as there is time for, and kept to when the run goes on.
+func TestPlan(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it trains")
+	}
+	c, toy := smallRun(t)
+	c.Steps, c.Batch, c.Micro, c.Budget, c.SaveEvery = 0, 1, 1, 30*time.Second, 5
+	clock := time.Time{}
+	c.Now = func() time.Time { return clock }
+	ctx, cancel := context.WithCancel(context.Background())
+	c.Report = func(p Progress) {
+		clock = clock.Add(time.Second)
+		if p.Step == 24 {
+			cancel()
+		}
+	}
+	first, err := Run(ctx, c, toy)
+	if !errors.Is(err, context.Canceled) || first.Step != 24 || first.Steps < 25 || first.Steps > 31 {
+		t.Fatalf("step %d of %d, %v", first.Step, first.Steps, err)
+	}
+	second, err := Run(context.Background(), c, toy)
+	if err != nil || second.Step != first.Steps || second.Steps != first.Steps {
+		t.Fatalf("step %d of %d, then %d of %d, %v", first.Step, first.Steps, second.Step, second.Steps, err)
+	}
+	c.Budget = 0
+	if _, err := Run(context.Background(), c, toy); err == nil {
+		t.Error("neither steps nor time, and it ran")
+	}
+}

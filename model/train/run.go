@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"strings"
+	"time"
 
 	"cobot_vla/calibration"
 	"cobot_vla/model/checkpoint"
@@ -21,8 +22,8 @@ import (
 
 // Result of a run.
 type Result struct {
-	// Step that was reached; less than Steps when the time was up.
-	Step int
+	// Step that was reached, of Steps; less when the time was up.
+	Step, Steps int
 	// Parameters that were learned, and all.
 	Learned, Parameters int
 	// Held is the last look at held-out examples; nil without any.
@@ -49,12 +50,14 @@ type run struct {
 	Config
 	data    Data
 	binding Binding
+	asked   Config // as it was given: Steps may be 0
 	model   checkpoint.Config
 	stats   calibration.Statistics
 	grammar *token.Grammar
 	s       *student
 	teacher *teacher
 	begun   int // step it resumed at
+	planned bool
 }
 
 func open(c Config, data Data) (_ *run, err error) {
@@ -138,8 +141,40 @@ func (r *run) build(b nn.Gradients, src weights.Source, words *text.Tokenizer) e
 		return err
 	}
 	r.teacher.blank = r.Blank
-	r.begun, err = readState(r.Out, r.s, r.Config)
-	return err
+	var steps int
+	if r.begun, steps, err = readState(r.Out, r.s, r.Config); err != nil {
+		return err
+	}
+	r.asked = r.Config
+	if r.Steps == 0 {
+		r.Steps, r.planned = steps, steps > 0
+	}
+	return nil
+}
+
+// pace is how many steps a plan is made after: the first few are slow, as buffers are made.
+const pace = 20
+
+// steps that were given or planned; 0 as long as there is no plan.
+func (r *run) steps() int {
+	if r.asked.Steps == 0 && !r.planned {
+		return 0
+	}
+	return r.Steps
+}
+
+// plan sets the steps by the time that one takes, when they were left open.
+func (r *run) plan(done int, took time.Duration) {
+	if r.Steps > 0 && (r.planned || r.asked.Steps > 0) {
+		return
+	}
+	if done < pace {
+		r.Steps = max(r.Steps, r.begun+2*pace) // as good as any: the rate is rising
+		return
+	}
+	// What is left after a last look, a state and a checkpoint.
+	r.Steps = r.begun + max(pace, int(0.97*float64(r.Budget)/(float64(took)/float64(done))))
+	r.planned = true
 }
 
 // placeholder is the token that stands where an answer's is blank.
@@ -161,9 +196,10 @@ func (r *run) train(ctx context.Context) (Result, error) {
 		return result, err
 	}
 	defer log.close()
-	batches := ahead(ctx, r.data, r.Seed, r.begun, r.Steps, r.Batch)
+	batches := ahead(ctx, r.data, r.Seed, r.begun, r.Batch)
 	defer batches.end()
-	p := Progress{Steps: r.Steps, Resumed: r.begun}
+	r.plan(0, 0)
+	p := Progress{Resumed: r.begun}
 	saved := r.begun
 	for step := r.begun; step < r.Steps; step++ {
 		out := r.Budget > 0 && r.Now().Sub(began) >= r.Budget
@@ -180,6 +216,8 @@ func (r *run) train(ctx context.Context) (Result, error) {
 		batches.done(examples)
 		result.Step = step + 1
 		p.Step, p.Took, p.Held = step+1, r.Now().Sub(began), nil
+		r.plan(step+1-r.begun, p.Took)
+		p.Steps = r.Steps
 		if r.DiagnoseEvery > 0 && (step+1)%r.DiagnoseEvery == 0 && step+1 < r.Steps {
 			if err := r.diagnose(ctx, &result); err != nil {
 				return result, err
@@ -191,12 +229,13 @@ func (r *run) train(ctx context.Context) (Result, error) {
 		}
 		r.Report(p)
 		if (step+1)%r.SaveEvery == 0 {
-			if err := errors.Join(log.out.Flush(), writeState(r.Out, r.s, step+1, r.Config)); err != nil {
+			if err := errors.Join(log.out.Flush(), writeState(r.Out, r.s, step+1, r.steps(), r.asked)); err != nil {
 				return result, err
 			}
 			saved = step + 1
 		}
 	}
+	result.Steps = r.Steps
 	return result, r.finish(ctx, &result, log, saved)
 }
 
@@ -204,7 +243,7 @@ func (r *run) train(ctx context.Context) (Result, error) {
 // leaves all but the diagnosis.
 func (r *run) finish(ctx context.Context, result *Result, log *runLog, saved int) error {
 	if result.Step != saved || result.Step == 0 {
-		if err := writeState(r.Out, r.s, result.Step, r.Config); err != nil {
+		if err := writeState(r.Out, r.s, result.Step, r.steps(), r.asked); err != nil {
 			return err
 		}
 	}
@@ -285,14 +324,14 @@ type batches struct {
 	stop        context.CancelFunc
 }
 
-func ahead(ctx context.Context, s Sampler, seed uint64, from, to, size int) *batches {
+func ahead(ctx context.Context, s Sampler, seed uint64, from, size int) *batches {
 	ctx, stop := context.WithCancel(ctx)
 	b := &batches{full: make(chan []Example), empty: make(chan []Example, 2), stop: stop}
 	b.empty <- make([]Example, size)
 	b.empty <- make([]Example, size)
 	go func() {
 		defer close(b.full)
-		for step := from; step < to; step++ {
+		for step := from; ; step++ {
 			var examples []Example
 			select {
 			case examples = <-b.empty:

@@ -16,9 +16,9 @@ import (
 
 const stateFile = "state.safetensors"
 
-// writeState writes what a run resumes from: weights, both moments, the step and the config. The file
+// writeState writes what a run resumes from: weights, both moments, the step of the planned steps and the config. The file
 // appears whole or not at all.
-func writeState(dir string, s *student, step int, c Config) (err error) {
+func writeState(dir string, s *student, step, steps int, c Config) (err error) {
 	config, err := json.Marshal(c)
 	if err != nil {
 		return err
@@ -29,7 +29,7 @@ func writeState(dir string, s *student, step int, c Config) (err error) {
 			specs = append(specs, checkpoint.Spec{Name: kind + p.Name, DType: checkpoint.F32, Shape: []int{p.Value.Rows, p.Value.Cols}})
 		}
 	}
-	w, err := checkpoint.Create(filepath.Join(dir, stateFile), specs, map[string]string{"step": strconv.Itoa(step), "config": string(config)})
+	w, err := checkpoint.Create(filepath.Join(dir, stateFile), specs, map[string]string{"step": strconv.Itoa(step), "steps": strconv.Itoa(steps), "config": string(config)})
 	if err != nil {
 		return err
 	}
@@ -57,38 +57,40 @@ func (s *student) read(b nn.Buf) ([]float32, error) {
 	return x, s.tape.Read(x, b)
 }
 
-// readState brings a run to where it was and returns the step; 0 when there is no state.
-func readState(dir string, s *student, c Config) (step int, err error) {
+// readState brings a run to where it was and returns the step and the planned steps; 0 when there is no state.
+func readState(dir string, s *student, c Config) (step, steps int, err error) {
 	path := filepath.Join(dir, stateFile)
 	f, err := checkpoint.OpenFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil
+		return 0, 0, nil
 	}
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	if err := sameConfig(f.Metadata()["config"], c); err != nil {
-		return 0, fmt.Errorf("%s: %w", path, err)
+		return 0, 0, fmt.Errorf("%s: %w", path, err)
 	}
-	if step, err = strconv.Atoi(f.Metadata()["step"]); err != nil || step < 0 {
-		return 0, fmt.Errorf("%s: step %q in its metadata: delete it to begin again", path, f.Metadata()["step"])
+	for key, to := range map[string]*int{"step": &step, "steps": &steps} {
+		if *to, err = strconv.Atoi(f.Metadata()[key]); err != nil || *to < 0 {
+			return 0, 0, fmt.Errorf("%s: %s %q in its metadata: delete it to begin again", path, key, f.Metadata()[key])
+		}
 	}
 	for i, p := range s.params {
 		for kind, b := range map[string]nn.Buf{"value.": p.Value, "m.": s.m[i], "v.": s.v[i]} {
 			t, err := f.Tensor(kind+p.Name, b.Rows, b.Cols)
 			if err != nil {
-				return 0, err
+				return 0, 0, err
 			}
 			x, err := t.F32()
 			if err != nil {
-				return 0, err
+				return 0, 0, err
 			}
 			s.tape.Write(b, x)
 		}
 	}
 	s.tape.Reload()
-	return step, s.tape.Sync()
+	return step, steps, s.tape.Sync()
 }
 
 // sameConfig names the first field in which a run differs from the one that wrote a state.

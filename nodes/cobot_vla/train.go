@@ -25,8 +25,8 @@ type trainRunCmd struct {
 	From string   `help:"Folder of a checkpoint to start from: post-training's, for fine-tuning. Empty: fresh weights of the preset."`
 
 	Preset     string        `help:"Shape of a fresh model: llava-vla-tiny or nano." default:"llava-vla-tiny"`
-	Steps      int           `help:"Steps; the learning rate has fallen to its floor then." default:"4000"`
-	MaxMinutes float64       `help:"End after that many minutes, cleanly: the same command goes on. 0: when the steps are done." default:"0"`
+	Steps      int           `help:"Steps; the learning rate has fallen to its floor then. 0: as many as max-minutes has time for." default:"0"`
+	MaxMinutes float64       `help:"End after that many minutes, cleanly: the same command goes on. 0: when the steps are done." default:"110"`
 	Batch      int           `help:"Examples a step." default:"32"`
 	Micro      int           `help:"Examples that go through the model at a time; it divides the batch." default:"8"`
 	Rate       float64       `help:"Highest learning rate." default:"1e-3"`
@@ -37,7 +37,7 @@ type trainRunCmd struct {
 	Beta2      float64       `help:"AdamW's memory of the second moment." default:"0.98"`
 	Clip       float64       `help:"Longest gradient; 0 for any." default:"1"`
 	Smoothing  float64       `help:"Spread of an action label over neighbouring bins [bins]; 0 for none." default:"2"`
-	Blank      float64       `help:"Part of an answer's tokens that are hidden from those behind them, so that seeing is learned and not copying." default:"0.5"`
+	Blank      float64       `help:"Part of an answer's tokens that are hidden from those behind them, so that seeing is learned and not copying." default:"0.6"`
 	Freeze     []string      `help:"Parameters to leave as they are, by the beginning of their names: vision."`
 	Seed       uint64        `help:"Of fresh weights, order and augmentation." default:"1"`
 	Precision  cpu.Precision `help:"Operands: f32 or bf16; masters and sums are f32." default:"bf16"`
@@ -82,7 +82,7 @@ func (c *trainRunCmd) Run(a *app) error {
 	if err != nil && !(errors.Is(err, a.ctx.Err()) && r.Step > 0) {
 		return err
 	}
-	fmt.Fprintf(a.stdout, "%s: step %d of %d, %s parameters", c.Out, r.Step, config.Steps, grouped(int64(r.Parameters)))
+	fmt.Fprintf(a.stdout, "%s: step %d of %d, %s parameters", c.Out, r.Step, r.Steps, grouped(int64(r.Parameters)))
 	if r.Learned != r.Parameters {
 		fmt.Fprintf(a.stdout, ", %s of them learned", grouped(int64(r.Learned)))
 	}
@@ -90,7 +90,7 @@ func (c *trainRunCmd) Run(a *app) error {
 	if r.Held != nil {
 		fmt.Fprintln(a.stdout, r.Held)
 	}
-	if r.Step < config.Steps {
+	if r.Step < r.Steps {
 		fmt.Fprintln(a.stdout, "not finished: the same command goes on")
 	}
 	return err

@@ -36,8 +36,6 @@ type step struct {
 	set      *nn.Set
 	patches  nn.Patches
 	ids      [2]int // range in Tape.ids
-	// later: the next step is one with this one.
-	joined bool
 }
 
 func (t *Tape) remember(s step) {
