@@ -19,6 +19,20 @@ type Robot struct {
 	Cameras []Camera `yaml:"cameras"`
 	// Obstacles fixed in base_link that arms must keep away from: the robot's own body.
 	Obstacles []Capsule `yaml:"obstacles"`
+	// Measured is what was measured on this robot, the newest last; empty for a factory file.
+	Measured []Measurement `yaml:"measured,omitempty"`
+}
+
+// Measurement is one calibration of a part of the robot.
+type Measurement struct {
+	// What was calibrated: base, joints left, gripper right, …
+	What string `yaml:"what"`
+	// When, UTC, as 2006-01-02T15:04:05Z.
+	When string `yaml:"when"`
+	// From are the recorded episodes it was made of.
+	From []string `yaml:"from,flow"`
+	// Residual that it leaves, with its unit.
+	Residual string `yaml:"residual"`
 }
 
 // Pose places a child frame in its parent: metres, and fixed-axis roll, pitch, yaw in radians (R = Rz·Ry·Rx).

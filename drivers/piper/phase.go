@@ -71,6 +71,10 @@ type State struct {
 	Warnings []string
 	// Limits in force: the calibration's, or the arm's own where those are narrower [rad].
 	Limits [6]Range
+	// OwnLimits are the joints' limits in the arm's flash, without calibration zeros, and
+	// OwnStroke the gripper's stroke in it; zero until the arm said them [rad], [m].
+	OwnLimits [6]Range
+	OwnStroke float64
 	// Streaming says that set points are being sent (or would be, in a dry run).
 	Streaming bool
 	// Target, Width and Torque are the set point [rad], [m], [N·m]; valid while Streaming.
@@ -90,7 +94,13 @@ type State struct {
 func (a *Arm) State(now time.Time) State {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	var own [6]Range
+	for j, l := range a.in.limits {
+		own[j] = Range{l.value.Min, l.value.Max}
+	}
 	return State{
+		OwnLimits: own,
+		OwnStroke: a.in.teach.value.Stroke,
 		Side:      a.cfg.Arm.Side,
 		Mode:      a.cfg.Mode,
 		DryRun:    a.cfg.DryRun,

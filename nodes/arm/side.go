@@ -141,6 +141,10 @@ func (s *side) diagnose(d *rcl.Status) {
 		hot = max(hot, m.MotorTemperature, m.DriverTemperature)
 	}
 	d.Add("hottest_c", hot)
+	for j, l := range s.st.OwnLimits {
+		d.Add(fmt.Sprintf("own_limits_joint%d_rad", j+1), fmt.Sprintf("%.4f..%.4f", l.Lower, l.Upper))
+	}
+	d.Add("own_stroke_m", fmt.Sprintf("%.4f", s.st.OwnStroke))
 	if why := s.fault(); why != "" {
 		d.Error("%s", why)
 	}

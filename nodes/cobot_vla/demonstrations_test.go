@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"cobot_vla/calibration"
 	"cobot_vla/nodes/recorder/episode"
 )
 
@@ -95,4 +96,26 @@ func frameStart(t *testing.T, path string) (first int64) {
 		first = max(first, at)
 	}
 	return first
+}
+
+// TestCalibrateStatistics: the numbers of the episodes, as a policy wants them.
+func TestCalibrateStatistics(t *testing.T) {
+	root := t.TempDir()
+	paths := demonstrations(t, filepath.Join(root, "episodes"), nil)
+	file := filepath.Join(root, "out", "statistics.yaml")
+	mustCommand(t, "calibrate", "statistics", filepath.Join(root, "episodes"), "--out", file)
+	s, err := calibration.LoadStatistics(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := motion(t, paths[0])
+	first, sum, n := frameStart(t, paths[0]), 0.0, 0
+	for k := int64(0); first+k*1e8 <= g.Last(); k++ {
+		v, _ := g.Value(first + k*1e8)
+		sum += v[8]
+		n++
+	}
+	if len(s.Mean) != 14 || s.StateNames[8] != "right_joint2" || math.Abs(s.Mean[8]-sum/float64(n)) > 0.02 || s.ActMax[8] < 1.3 {
+		t.Errorf("right joint 2: mean %.4f, want %.4f, at most %.3f", s.Mean[8], sum/float64(n), s.ActMax[8])
+	}
 }

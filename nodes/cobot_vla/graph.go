@@ -108,7 +108,7 @@ func builders() map[string]build {
 			return err
 		},
 		"dashboard": func(_ *graph, n *rcl.Node) error {
-			_, err := dashboard.New(n, dashboard.DefaultConfig())
+			_, err := dashboard.New(n, dashboard.DefaultConfig(), openLibrary)
 			return err
 		},
 		"sim": buildSim,

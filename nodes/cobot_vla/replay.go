@@ -83,7 +83,7 @@ func (c *replayCmd) publish(a *app, path string) error {
 	g := newGraph(a, transport, rcl.NewRealTime(), false)
 	if c.Dashboard {
 		err = g.make("dashboard", rcl.Args{}, func(_ *graph, n *rcl.Node) error {
-			_, err := dashboard.New(n, dashboard.DefaultConfig())
+			_, err := dashboard.New(n, dashboard.DefaultConfig(), openLibrary)
 			return err
 		})
 	}

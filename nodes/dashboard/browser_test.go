@@ -3,222 +3,21 @@
 package dashboard
 
 import (
-	"bufio"
 	"context"
-	"encoding/base64"
-	"encoding/json"
-	"flag"
 	"fmt"
 	"math"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/coder/websocket"
-
 	"cobot_vla/drivers/camera"
 	"cobot_vla/msgs"
+	"cobot_vla/nodes/dashboard/browsertest"
 	"cobot_vla/nodes/rcl"
 )
 
-// The page in a real browser: go test -tags browser ./nodes/dashboard. It needs
-// Debian's chromium, and leaves pictures in the folder of -screenshots.
-var (
-	chromium    = flag.String("chromium", "chromium", "the browser's executable")
-	screenshots = flag.String("screenshots", "", "folder for pictures of the page")
-)
-
-// browser is a headless Chromium with one page, spoken to by the DevTools protocol.
-type browser struct {
-	t       *testing.T
-	conn    *websocket.Conn
-	session string
-
-	mu      sync.Mutex
-	ids     int
-	answers map[int]chan json.RawMessage
-	errors  []string // of the page's scripts
-}
-
-func openBrowser(t *testing.T) *browser {
-	t.Helper()
-	path, err := exec.LookPath(*chromium)
-	if err != nil {
-		t.Fatalf("%v: apt-get install chromium, or say -chromium=…", err)
-	}
-	profile, err := os.MkdirTemp("", "browser")
-	must(t, err)
-	cmd := exec.Command(path, "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars", "--disable-dev-shm-usage",
-		"--disable-background-networking", "--disable-component-update", "--force-color-profile=srgb",
-		"--remote-debugging-port=0", "--user-data-dir="+profile, "about:blank")
-	out, err := cmd.StderrPipe()
-	must(t, err)
-	must(t, cmd.Start())
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		for range 50 { // its children write until they notice
-			if os.RemoveAll(profile) == nil {
-				return
-			}
-			time.Sleep(100 * time.Millisecond)
-		}
-	})
-	address := ""
-	lines := bufio.NewScanner(out)
-	for address == "" && lines.Scan() {
-		_, address, _ = strings.Cut(lines.Text(), "DevTools listening on ")
-	}
-	if address == "" {
-		t.Fatal("the browser said no address")
-	}
-	go func() {
-		for lines.Scan() { // its pipe must not fill
-		}
-	}()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	conn, _, err := websocket.Dial(ctx, address, nil)
-	must(t, err)
-	conn.SetReadLimit(-1)
-	b := &browser{t: t, conn: conn, answers: map[int]chan json.RawMessage{}}
-	done := make(chan struct{})
-	go func() { defer close(done); b.read() }()
-	t.Cleanup(func() { _ = conn.CloseNow(); <-done })
-	target := field[string](b.call("Target.createTarget", map[string]any{"url": "about:blank"}), "targetId")
-	b.session = field[string](b.call("Target.attachToTarget", map[string]any{"targetId": target, "flatten": true}), "sessionId")
-	b.call("Page.enable", nil)
-	b.call("Runtime.enable", nil)
-	b.call("Log.enable", nil)
-	return b
-}
-
-func field[T any](m json.RawMessage, name string) (v T) {
-	all := map[string]json.RawMessage{}
-	_ = json.Unmarshal(m, &all)
-	_ = json.Unmarshal(all[name], &v)
-	return v
-}
-
-func (b *browser) read() {
-	for {
-		_, data, err := b.conn.Read(context.Background())
-		if err != nil {
-			return
-		}
-		var m struct {
-			ID     int
-			Method string
-			Result json.RawMessage
-			Error  json.RawMessage
-			Params json.RawMessage
-		}
-		if json.Unmarshal(data, &m) != nil {
-			continue
-		}
-		b.mu.Lock()
-		if m.Method == "Runtime.exceptionThrown" || m.Method == "Log.entryAdded" && strings.Contains(string(m.Params), `"level":"error"`) {
-			b.errors = append(b.errors, string(m.Params))
-		}
-		if ch := b.answers[m.ID]; ch != nil && m.ID != 0 {
-			delete(b.answers, m.ID)
-			if m.Error != nil {
-				m.Result = m.Error
-			}
-			ch <- m.Result
-		}
-		b.mu.Unlock()
-	}
-}
-
-func (b *browser) call(method string, params any) json.RawMessage {
-	b.t.Helper()
-	b.mu.Lock()
-	b.ids++
-	id, ch := b.ids, make(chan json.RawMessage, 1)
-	b.answers[id] = ch
-	b.mu.Unlock()
-	if params == nil {
-		params = map[string]any{}
-	}
-	m := map[string]any{"id": id, "method": method, "params": params}
-	if b.session != "" {
-		m["sessionId"] = b.session
-	}
-	text, err := json.Marshal(m)
-	must(b.t, err)
-	must(b.t, b.conn.Write(context.Background(), websocket.MessageText, text))
-	select {
-	case r := <-ch:
-		return r
-	case <-time.After(patience):
-		b.t.Fatalf("%s is not answered", method)
-		return nil
-	}
-}
-
-// eval runs a script in the page and gives its value.
-func eval[T any](b *browser, script string) T {
-	b.t.Helper()
-	r := b.call("Runtime.evaluate", map[string]any{"expression": script, "returnByValue": true, "awaitPromise": true})
-	if e := field[json.RawMessage](r, "exceptionDetails"); e != nil {
-		b.t.Fatalf("%s: %s", script, e)
-	}
-	return field[T](field[json.RawMessage](r, "result"), "value")
-}
-
-func (b *browser) until(what, script string) {
-	b.t.Helper()
-	for end := time.Now().Add(patience); !eval[bool](b, script); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			b.shot("failed")
-			b.t.Fatalf("%s: never came true: %s", what, script)
-		}
-	}
-}
-
-// click presses where a person would.
-func (b *browser) click(selector string) {
-	b.t.Helper()
-	b.press(selector)
-	b.call("Input.dispatchMouseEvent", map[string]any{"type": "mouseReleased", "x": b.at(selector)[0], "y": b.at(selector)[1], "button": "left", "clickCount": 1})
-}
-
-func (b *browser) at(selector string) []float64 {
-	return eval[[]float64](b, fmt.Sprintf(`(() => { const e = document.querySelector(%q); e.scrollIntoView({block: "center"}); const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2] })()`, selector))
-}
-
-func (b *browser) press(selector string) {
-	b.t.Helper()
-	p := b.at(selector)
-	b.call("Input.dispatchMouseEvent", map[string]any{"type": "mousePressed", "x": p[0], "y": p[1], "button": "left", "clickCount": 1})
-}
-
-func (b *browser) size(width, height int, scale float64, phone bool) {
-	b.call("Emulation.setDeviceMetricsOverride", map[string]any{"width": width, "height": height, "deviceScaleFactor": scale, "mobile": phone})
-}
-
-func (b *browser) scheme(name string) {
-	b.call("Emulation.setEmulatedMedia", map[string]any{"features": []map[string]string{{"name": "prefers-color-scheme", "value": name}}})
-}
-
-// shot keeps a picture of the page.
-func (b *browser) shot(name string) {
-	if *screenshots == "" {
-		return
-	}
-	eval[bool](b, "scrollTo(0, 0); true")
-	r := b.call("Page.captureScreenshot", map[string]any{"format": "png"})
-	data, err := base64.StdEncoding.DecodeString(field[string](r, "data"))
-	must(b.t, err)
-	must(b.t, os.MkdirAll(*screenshots, 0o755))
-	must(b.t, os.WriteFile(filepath.Join(*screenshots, name+".png"), data, 0o644))
-}
-
+// The page in a real browser: go test -tags browser ./nodes/dashboard.
 // stage is a robot that only plays: it shows everything that the page can show.
 type stage struct {
 	r       *rig
@@ -405,70 +204,83 @@ const pixels = `[...document.querySelectorAll("#pictures canvas")].map(c => { co
 func TestInABrowser(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.ImageRate = 15 })
 	s := newStage(r)
-	b := openBrowser(t)
-	b.scheme("dark")
-	b.size(1440, 1500, 1, false)
-	b.call("Page.navigate", map[string]any{"url": r.page.URL})
-	b.until("all pictures are shown", `document.querySelectorAll("figure.live").length === 4`)
-	before := eval[[]uint32](b, pixels)
+	b := browsertest.Open(t)
+	b.Scheme("dark")
+	b.Size(1440, 1500, 1, false)
+	b.Call("Page.navigate", map[string]any{"url": r.page.URL})
+	b.Until("all pictures are shown", `document.querySelectorAll("figure.live").length === 4`)
+	before := browsertest.Eval[[]uint32](b, pixels)
 	for i := range before {
-		b.until("pictures move", fmt.Sprintf(`%s[%d] !== %d`, pixels, i, before[i]))
+		b.Until("pictures move", fmt.Sprintf(`%s[%d] !== %d`, pixels, i, before[i]))
 	}
-	b.until("tokens stream", `document.querySelectorAll("#events li").length > 5 && document.querySelector("#bins").width > 400`)
-	b.until("diagnostics", `document.querySelectorAll("#diagnostics details").length > 6`)
-	b.until("joints", `document.querySelectorAll(".joint").length === 14 && document.querySelector(".joint .value").textContent.endsWith("rad")`)
+	b.Until("tokens stream", `document.querySelectorAll("#events li").length > 5 && document.querySelector("#bins").width > 400`)
+	b.Until("diagnostics", `document.querySelectorAll("#diagnostics details").length > 6`)
+	b.Until("joints", `document.querySelectorAll(".joint").length === 14 && document.querySelector(".joint .value").textContent.endsWith("rad")`)
 	time.Sleep(4 * time.Second) // for the picture: a path and curves to see
-	b.shot("desktop")
+	b.Shot("desktop")
 
-	b.click("#rec-start")
-	b.until("recording", `document.body.classList.contains("recording")`)
-	b.click("#rec-stop")
-	b.until("not recording", `!document.body.classList.contains("recording")`)
+	// The list of episodes: thumbnails, playback, a verdict, an export.
+	b.Until("thumbnails", `document.querySelectorAll(".episode").length === 3 && [...document.querySelectorAll(".episode img")].every(i => { i.loading = "eager"; return i.complete && i.naturalWidth > 0 })`)
+	b.Click(`[data-name="episode_000001"]`)
+	b.Until("three views", `[...document.querySelectorAll("#player-views img")].filter(i => i.complete && i.naturalWidth > 0).length === 3`)
+	b.Click("#player-play")
+	b.Until("it plays", `Number(document.querySelector("#player-at").value) > 1`)
+	b.Click("#player-play")
+	b.Click("#player-discard")
+	b.Until("discarded", `document.querySelector('[data-name="episode_000001"]').classList.contains("discard")`)
+	b.Click("#export")
+	b.Until("exporting", `document.querySelector("#export-state").textContent.includes("50 %")`)
+	r.d.library.(*shelf).gate <- struct{}{}
+	b.Until("exported", `document.querySelector("#export-state").textContent === "exports/lerobot-v2.1"`)
+	b.Click("#player-close")
 
-	b.click(`[data-api="take_over"]`)
-	b.until("a correction", `!document.querySelector("#chip-correction").hidden && document.querySelector("#chip-authority").textContent.includes("teleop")`)
-	b.press(`[data-drive="1,0"]`)
+	b.Click("#rec-start")
+	b.Until("recording", `document.body.classList.contains("recording")`)
+	b.Click("#rec-stop")
+	b.Until("not recording", `!document.body.classList.contains("recording")`)
+
+	b.Click(`[data-api="take_over"]`)
+	b.Until("a correction", `!document.querySelector("#chip-correction").hidden && document.querySelector("#chip-authority").textContent.includes("teleop")`)
+	b.Press(`[data-drive="1,0"]`)
 	r.until("the base is driven", s.get(func() bool { return s.drives > 5 }))
-	p := b.at(`[data-drive="1,0"]`)
-	b.call("Input.dispatchMouseEvent", map[string]any{"type": "mouseReleased", "x": p[0], "y": p[1], "button": "left", "clickCount": 1})
-	b.until("let go", `!document.querySelector(".held")`)
+	p := b.At(`[data-drive="1,0"]`)
+	b.Call("Input.dispatchMouseEvent", map[string]any{"type": "mouseReleased", "x": p[0], "y": p[1], "button": "left", "clickCount": 1})
+	b.Until("let go", `!document.querySelector(".held")`)
 
-	eval[bool](b, `document.querySelector("#instruction").value = "open the drawer"; true`)
-	b.click(`#instruction-form button`)
-	b.until("instructed", `document.querySelector("#instruction-now").textContent === "open the drawer"`)
+	browsertest.Eval[bool](b, `document.querySelector("#instruction").value = "open the drawer"; true`)
+	b.Click(`#instruction-form button`)
+	b.Until("instructed", `document.querySelector("#instruction-now").textContent === "open the drawer"`)
 
 	// The e-stop latches: it stays after the button is up, until it is released.
-	b.click("#estop")
-	b.until("the e-stop shows", `!document.querySelector("#banner").hidden && document.querySelector("#chip-arms").textContent.includes("estop")`)
+	b.Click("#estop")
+	b.Until("the e-stop shows", `!document.querySelector("#banner").hidden && document.querySelector("#chip-arms").textContent.includes("estop")`)
 	time.Sleep(time.Second)
-	if !eval[bool](b, `!document.querySelector("#banner").hidden`) || !s.get(func() bool { return s.estop && s.pressed == 1 })() {
+	if !browsertest.Eval[bool](b, `!document.querySelector("#banner").hidden`) || !s.get(func() bool { return s.estop && s.pressed == 1 })() {
 		t.Error("the e-stop does not latch")
 	}
-	b.shot("estop")
-	b.click("#release")
-	b.until("released", `document.querySelector("#banner").hidden`)
+	b.Shot("estop")
+	b.Click("#release")
+	b.Until("released", `document.querySelector("#banner").hidden`)
 
-	b.scheme("light")
+	b.Scheme("light")
 	time.Sleep(500 * time.Millisecond)
-	b.shot("light")
-	b.scheme("dark")
-	b.size(390, 844, 2, true)
+	b.Shot("light")
+	b.Scheme("dark")
+	b.Size(390, 844, 2, true)
 	time.Sleep(700 * time.Millisecond)
-	b.shot("phone")
-	if wide := eval[int](b, `document.documentElement.scrollWidth - innerWidth`); wide > 0 {
+	b.Shot("phone")
+	if wide := browsertest.Eval[int](b, `document.documentElement.scrollWidth - innerWidth`); wide > 0 {
 		t.Errorf("on a phone the page is %d px too wide", wide)
 	}
-	if !eval[bool](b, `(() => { const r = document.querySelector("#estop").getBoundingClientRect(); return r.bottom <= innerHeight && r.width > 300 })()`) {
+	if !browsertest.Eval[bool](b, `(() => { const r = document.querySelector("#estop").getBoundingClientRect(); return r.bottom <= innerHeight && r.width > 300 })()`) {
 		t.Error("the e-stop is not in sight on a phone")
 	}
-	b.size(390, 3600, 1, true)
+	b.Size(390, 3600, 1, true)
 	time.Sleep(500 * time.Millisecond)
-	b.shot("phone-long")
+	b.Shot("phone-long")
 
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if len(b.errors) > 0 {
-		t.Errorf("the page has errors: %s", strings.Join(b.errors, "\n"))
+	if errs := b.Errors(); len(errs) > 0 {
+		t.Errorf("the page has errors: %s", strings.Join(errs, "\n"))
 	}
 }
 

@@ -20,6 +20,8 @@ type Config struct {
 	FoxgloveOrigins []string `param:"foxglove_origins" desc:"hosts of web pages that may read over Foxglove's protocol"`
 	// Calibration is the robot's calibration file; "" is the factory default.
 	Calibration string `param:"calibration" desc:"the robot's calibration file; empty for the factory default"`
+	// Episodes is the folder of recorded episodes, the recorder's directory; "" shows no list.
+	Episodes string `param:"episodes" desc:"folder of recorded episodes; empty shows no list"`
 	// ImageRate bounds each picture's rate at each viewer [Hz]. Encoding a VGA
 	// picture costs about 8 ms of one core, shared by all viewers.
 	ImageRate float64 `param:"image_rate_hz" unit:"Hz" min:"1" max:"30" desc:"highest rate of each picture"`
@@ -40,7 +42,7 @@ type Config struct {
 // DefaultConfig shows the page to the robot's own machine.
 func DefaultConfig() Config {
 	return Config{
-		Listen: "127.0.0.1:8080", Foxglove: "127.0.0.1:8765",
+		Listen: "127.0.0.1:8080", Foxglove: "127.0.0.1:8765", Episodes: "episodes",
 		FoxgloveOrigins: []string{"app.foxglove.dev", "studio.foxglove.dev"},
 		ImageRate:       10, ImageWidth: 640, Quality: 75, Viewers: 8, ActionTokenTop: 151643,
 		LinearSpeed: 0.3, AngularSpeed: 0.5,

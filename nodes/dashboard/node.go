@@ -26,6 +26,8 @@ type Node struct {
 	pictures []*picture
 	encoder  encoder
 	fox      *foxglove
+	library  Library // nil: no list of episodes
+	export   exporter
 
 	// On the node's thread.
 	heard   []*rcl.Subscription // always
@@ -48,9 +50,10 @@ type Node struct {
 	services    *services
 }
 
-// New starts the dashboard on n: its page and its Foxglove server listen when it returns.
-func New(n *rcl.Node, cfg Config) (*Node, error) {
-	d, err := build(n, cfg)
+// New starts the dashboard on n: its page and its Foxglove server listen when it
+// returns. open, which may be nil, opens the folder of recorded episodes.
+func New(n *rcl.Node, cfg Config, open OpenLibrary) (*Node, error) {
+	d, err := build(n, cfg, open)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +69,7 @@ func New(n *rcl.Node, cfg Config) (*Node, error) {
 }
 
 // build makes everything but the listeners.
-func build(n *rcl.Node, cfg Config) (*Node, error) {
+func build(n *rcl.Node, cfg Config, open OpenLibrary) (*Node, error) {
 	if err := n.Bind(&cfg); err != nil {
 		return nil, err
 	}
@@ -85,6 +88,9 @@ func build(n *rcl.Node, cfg Config) (*Node, error) {
 		d.pictures = append(d.pictures, &picture{name: c.Name, topic: c.Namespace + "/color/image_raw"})
 	}
 	d.pictures = append(d.pictures, &picture{name: "policy", topic: "observation/image"})
+	if open != nil && d.cfg.Episodes != "" {
+		d.library = open(d.cfg.Episodes)
+	}
 	d.fox = newFoxglove(d)
 	d.topics.Store(&[]topicView{})
 	return d, d.connect()

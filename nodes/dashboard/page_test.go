@@ -363,7 +363,7 @@ func TestItListensAndEnds(t *testing.T) {
 	must(t, err)
 	cfg := DefaultConfig()
 	cfg.Listen, cfg.Foxglove = "127.0.0.1:0", "127.0.0.1:0"
-	d, err := New(n, cfg)
+	d, err := New(n, cfg, nil)
 	must(t, err)
 	page, fox := d.Addresses()
 	resp, err := http.Get("http://" + page.String() + "/")
@@ -379,7 +379,7 @@ func TestItListensAndEnds(t *testing.T) {
 	other, err := ctx.Node("other", rcl.Args{})
 	must(t, err)
 	cfg.Listen = page.String()
-	if _, err := New(other, cfg); err == nil || !strings.Contains(err.Error(), "another dashboard") {
+	if _, err := New(other, cfg, nil); err == nil || !strings.Contains(err.Error(), "another dashboard") {
 		t.Errorf("a second one: %v", err)
 	}
 	n.Kill()
@@ -399,7 +399,7 @@ func TestAShortTokenIsRefused(t *testing.T) {
 	must(t, err)
 	cfg := DefaultConfig()
 	cfg.Token = "1234"
-	if _, err := New(n, cfg); err == nil || !strings.Contains(err.Error(), "at least 8") {
+	if _, err := New(n, cfg, nil); err == nil || !strings.Contains(err.Error(), "at least 8") {
 		t.Errorf("%v", err)
 	}
 }

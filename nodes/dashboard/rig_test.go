@@ -64,7 +64,7 @@ func newRig(t *testing.T, change func(*Config)) *rig {
 	}
 	n, err := r.ctx.Node("dashboard", rcl.Args{})
 	must(t, err)
-	r.d, err = build(n, cfg)
+	r.d, err = build(n, cfg, func(string) Library { return newShelf() })
 	must(t, err)
 	r.page, r.fox = httptest.NewServer(r.d.Handler()), httptest.NewServer(r.d.FoxgloveHandler())
 	run, stop := context.WithCancel(context.Background())

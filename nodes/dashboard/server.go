@@ -31,6 +31,7 @@ func (d *Node) Handler() http.Handler {
 			return d.services.call(r.Context(), service)
 		}))
 	}
+	d.libraryRoutes(mux)
 	return secured(mux)
 }
 

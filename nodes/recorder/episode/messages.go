@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 	"time"
 
@@ -39,6 +40,12 @@ func (m Message) Decode() (msgs.Message, error) {
 // of their arrival, and of the recording where they arrived at once. It ends at
 // the first error: a chunk whose bytes are not what was written.
 func (r *Reader) Read(topics ...string) iter.Seq2[Message, error] {
+	return r.Between(time.Time{}, time.Time{}, topics...)
+}
+
+// Between is Read for the messages that arrived from from to to; a zero time is no
+// bound. It unpacks the chunks of that time alone.
+func (r *Reader) Between(from, to time.Time, topics ...string) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
 		unpack, err := newUnpacker()
 		if err != nil {
@@ -46,7 +53,13 @@ func (r *Reader) Read(topics ...string) iter.Seq2[Message, error] {
 			return
 		}
 		defer unpack.close()
-		s := &sequence{r: r, unpack: unpack, channels: r.channels(topics)}
+		s := &sequence{r: r, unpack: unpack, channels: r.channels(topics), to: math.MaxUint64}
+		if !from.IsZero() {
+			s.from = uint64(from.UnixNano())
+		}
+		if !to.IsZero() {
+			s.to = uint64(to.UnixNano())
+		}
 		for _, c := range r.index.ChunkIndexes {
 			if s.wants(c) {
 				s.chunks = append(s.chunks, c)
@@ -78,11 +91,15 @@ type sequence struct {
 	r        *Reader
 	unpack   *unpacker
 	channels map[uint16]*mcap.Channel
+	from, to uint64             // bounds of the arrival
 	chunks   []*mcap.ChunkIndex // not open yet, by the time of their first message
 	ready    []mcap.Message     // of the open ones, in order
 }
 
 func (s *sequence) wants(c *mcap.ChunkIndex) bool {
+	if c.MessageEndTime < s.from || c.MessageStartTime > s.to {
+		return false
+	}
 	for id := range c.MessageIndexOffsets {
 		if s.channels[id] != nil {
 			return true
@@ -129,7 +146,7 @@ func (s *sequence) open(c *mcap.ChunkIndex) error {
 	}
 	ordered := len(s.ready) == 0
 	for _, m := range in.messages {
-		if s.channels[m.ChannelID] != nil {
+		if s.channels[m.ChannelID] != nil && m.LogTime >= s.from && m.LogTime <= s.to {
 			ordered = ordered && (len(s.ready) == 0 || s.ready[len(s.ready)-1].LogTime <= m.LogTime)
 			s.ready = append(s.ready, m)
 		}

@@ -23,6 +23,12 @@ const (
 // Formats lists all, those of other builds too.
 func Formats() []Format { return []Format{LeRobot21, LeRobot30, LLaVAVLA, ALOHA} }
 
+// Built says whether this build can write a format.
+func Built(f Format) bool {
+	_, err := newFormat(f)
+	return err == nil
+}
+
 // Where a frame's action comes from.
 const (
 	// Auto takes the first of the others that the first episode has.

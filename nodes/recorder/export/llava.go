@@ -13,7 +13,6 @@ import (
 
 	"cobot_vla/calibration"
 	"cobot_vla/model/vision"
-	"cobot_vla/nodes/recorder/episode"
 )
 
 // llava writes what LLaVA-VLA trains on: training.json, a list of conversations
@@ -43,41 +42,12 @@ const (
 
 // begin finds the statistics of all episodes: answers may be written in them.
 func (l *llava) begin(ctx context.Context, s *set, episodes []string) error {
-	var states, actions [][]float64
-	spec := s.spec
-	for _, path := range episodes {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		err := func() error {
-			r, err := episode.Open(path)
-			if err != nil {
-				return err
-			}
-			defer r.Close()
-			p, err := prepare(r, s.cfg, &spec)
-			if err != nil {
-				return err
-			}
-			states, actions = append(states, p.state...), append(actions, p.action...)
-			return nil
-		}()
-		if err != nil {
-			return err
-		}
+	var frames int
+	var err error
+	if l.stats, frames, err = statistics(ctx, episodes, s.cfg, s.spec); err != nil {
+		return err
 	}
-	st, act := statsOf(states), statsOf(actions)
-	l.stats = calibration.Statistics{
-		StateNames: spec.StateNames, ActionNames: spec.ActionNames, Mean: st.Mean, Std: st.Std,
-		ActMin: act.Min, ActMax: act.Max,
-	}
-	for i := range act.Min { // a dimension that never moves still needs a range
-		if act.Max[i]-act.Min[i] < leastRange {
-			mid := (act.Max[i] + act.Min[i]) / 2
-			l.stats.ActMin[i], l.stats.ActMax[i] = mid-leastRange/2, mid+leastRange/2
-		}
-	}
-	text, err := l.stats.YAML(fmt.Sprintf("Statistics of %d episodes, %d frames at %d Hz.", len(episodes), st.Count, s.cfg.FPS))
+	text, err := l.stats.YAML(fmt.Sprintf("Statistics of %d episodes, %d frames at %d Hz.", len(episodes), frames, s.cfg.FPS))
 	if err != nil {
 		return fmt.Errorf("export: %w", err)
 	}

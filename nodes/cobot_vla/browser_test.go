@@ -1,0 +1,105 @@
+//go:build browser
+
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"cobot_vla/launch"
+	"cobot_vla/nodes/dashboard/browsertest"
+	"cobot_vla/nodes/rcl"
+	"cobot_vla/nodes/rcl/intra"
+	"cobot_vla/nodes/recorder/episode"
+)
+
+// TestBrowserRecordsAndExports: on the whole simulated robot a person clicks Record,
+// and Stop, sees the episode in the list, plays it and clicks Export; the training
+// set is there and can be read.
+func TestBrowserRecordsAndExports(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "episodes")
+	plan, err := planLaunch("teleop.launch.yaml", map[string]string{
+		"sim": "true", "plant": "kinematic", "script": "wave", "sessions": "50", "dashboard": "true", "episodes": dir, "instruction": "wave",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	step := rcl.NewLockstep(time.Time{})
+	step.Factor = 1
+	g := newGraph(testApp(t), intra.New(), step, true)
+	page := freeAddress(t)
+	for _, x := range plan.Actions {
+		n, ok := x.(*launch.Node)
+		if !ok || n.Executable == "dashboard" {
+			continue
+		}
+		err = errors.Join(err, g.addNode(n))
+	}
+	params := func(node string, ps ...rcl.ParamOverride) rcl.Args { return rcl.Args{Params: ps} }
+	err = errors.Join(err,
+		g.add("recorder", "recorder", params("recorder", param("recorder", "directory", rcl.StringValue(dir)), param("recorder", "task", rcl.StringValue("wave")), param("recorder", "min_free_mib", rcl.IntValue(0)))),
+		g.add("dashboard", "dashboard", params("dashboard", param("dashboard", "listen", rcl.StringValue(page)), param("dashboard", "foxglove", rcl.StringValue("")), param("dashboard", "episodes", rcl.StringValue(dir)))),
+	)
+	if err != nil {
+		t.Fatal(errors.Join(err, g.close()))
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- g.ctx.Run(ctx) }()
+	defer func() {
+		stop()
+		<-ended
+		if err := g.close(); err != nil {
+			t.Error(err)
+		}
+	}()
+
+	b := browsertest.Open(t)
+	b.Scheme("dark")
+	b.Size(1440, 1900, 1, false)
+	b.Call("Page.navigate", map[string]any{"url": "http://" + page})
+	b.Until("pictures", `document.querySelectorAll("figure.live").length >= 3`)
+	b.Click("#rec-start")
+	b.Until("recording", `document.body.classList.contains("recording")`)
+	time.Sleep(4 * time.Second)
+	b.Click("#rec-stop")
+	b.Until("the episode is in the list", `document.querySelectorAll(".episode.keep img").length === 1`)
+	b.Click(".episode.keep")
+	b.Until("it has three views", `[...document.querySelectorAll("#player-views img")].filter(i => i.complete && i.naturalWidth > 0).length === 3`)
+	b.Click("#player-play")
+	b.Until("it plays", `Number(document.querySelector("#player-at").value) > 1`)
+	b.Shot("episodes")
+	b.Click("#export")
+	b.Until("it is exported", `document.querySelector("#export-state").textContent.includes("1 episodes")`)
+	if errs := b.Errors(); len(errs) > 0 {
+		t.Errorf("the page has errors: %s", strings.Join(errs, "\n"))
+	}
+
+	sets, err := filepath.Glob(filepath.Join(dir, exportsFolder, "*"))
+	if err != nil || len(sets) != 1 {
+		t.Fatalf("%v %v", sets, err)
+	}
+	back := t.TempDir()
+	if out := mustCommand(t, "import", sets[0], "--out", back); !strings.Contains(out, "1 episodes") {
+		t.Error(out)
+	}
+	paths, err := episode.List(back)
+	if err != nil || len(paths) != 1 || len(motion(t, paths[0])[0].At) < 60 {
+		t.Errorf("%v %v", paths, err)
+	}
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}

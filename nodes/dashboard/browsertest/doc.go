@@ -1,0 +1,4 @@
+//go:build !browser
+
+// Package browsertest opens pages in a headless Chromium (-tags browser).
+package browsertest
