@@ -3,6 +3,7 @@
 #   make test      what continuous integration runs
 #   make verify    the long proof: many seeds, faults, soak, races; writes out/verify.json
 #   make bench     measures the suite on this machine
+#   make browser   the dashboard's page in a headless Chromium; makes its pictures in the README
 #   make ptx       compiles the GPU kernels again, after their sources have changed
 #   make lint      gofmt, go vet with every tag that can be built here, staticcheck
 SHELL := /bin/bash
@@ -17,11 +18,13 @@ OUT ?= out
 SIM_PACKAGES := libmujoco-dev libegl-dev libegl1 libgl1-mesa-dri gcc libc6-dev pkg-config
 # ip, of iproute2, lays the cable that a test pulls.
 DDS_PACKAGES := cyclonedds-dev iproute2
+# HDF5 data sets, and h5py, which reads them independently of us.
+HDF5_PACKAGES := libhdf5-dev python3-h5py
 # Debian's and Ubuntu's clang makes PTX without any file of NVIDIA's.
 PTX_PACKAGES := clang-16
 TEST_FLAGS ?=
 
-.PHONY: help demo test verify bench lint build sim-deps dds-deps ptx-deps go-check clean ptx ptx-check
+.PHONY: help demo test verify bench browser lint build sim-deps dds-deps hdf5-deps browser-deps ptx-deps go-check clean ptx ptx-check
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -33,7 +36,9 @@ go-check:
 sim-deps: packages := $(SIM_PACKAGES)
 dds-deps: packages := $(DDS_PACKAGES) gcc libc6-dev pkg-config
 ptx-deps: packages := $(PTX_PACKAGES)
-sim-deps dds-deps ptx-deps: go-check
+hdf5-deps: packages := $(HDF5_PACKAGES) gcc libc6-dev
+browser-deps: packages := chromium
+sim-deps dds-deps hdf5-deps browser-deps ptx-deps: go-check
 	@missing=(); for p in $(packages); do \
 	  dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'install ok installed' || missing+=($$p); done; \
 	if [ $${#missing[@]} -gt 0 ]; then \
@@ -52,7 +57,7 @@ demo: build
 	$(OUT)/cobot_vla demo --seed $(SEED) --latency-ms=$(LATENCY_MS) $(if $(HEADLESS),--headless) --out $(OUT)/demo
 
 # First everything that needs Go alone, then what needs the simulator, then ROS 2's wire.
-test: sim-deps dds-deps ptx-check
+test: sim-deps dds-deps hdf5-deps ptx-check
 	CGO_ENABLED=0 go build ./...
 	CGO_ENABLED=0 go vet ./...
 	CGO_ENABLED=0 go test $(TEST_FLAGS) ./...
@@ -61,6 +66,15 @@ test: sim-deps dds-deps ptx-check
 	go test -tags mujoco $(TEST_FLAGS) -run Mujoco ./nodes/cobot_vla
 	go test -tags dds $(TEST_FLAGS) ./nodes/rcl/dds
 	go test -tags mujoco,dds $(TEST_FLAGS) -run "Processes|LinkCut" ./nodes/cobot_vla
+	go vet -tags hdf5,browser ./nodes/recorder/... ./nodes/dashboard/...
+	go test -tags hdf5 $(TEST_FLAGS) -run 'ALOHA|RoboTwin|HDF5' ./nodes/recorder/...
+
+# The pictures go where the README shows them.
+browser: sim-deps browser-deps
+	go test -tags browser -timeout 20m ./nodes/dashboard -screenshots $(abspath $(OUT))/browser
+	go test -tags browser -timeout 20m -run Browser ./nodes/cobot_vla -screenshots $(abspath $(OUT))/browser
+	cp $(OUT)/browser/desktop.png nodes/dashboard/doc/dashboard.png
+	cp $(OUT)/browser/episodes.png nodes/dashboard/doc/episodes.png
 
 # PTX 7.0 for sm_80 is what drivers of CUDA 11.0 and later load, on Ampere, Orin, Ada and Hopper.
 KERNELS := model/nn/cuda/kernels

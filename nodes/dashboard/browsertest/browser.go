@@ -215,11 +215,24 @@ func (b *Browser) Scheme(name string) {
 
 // Shot keeps a picture of the page.
 func (b *Browser) Shot(name string) {
+	b.t.Helper()
+	Eval[bool](b, "scrollTo(0, 0); true")
+	b.keep(name, map[string]any{"format": "png"})
+}
+
+// ShotOf keeps a picture of one element.
+func (b *Browser) ShotOf(name, selector string) {
+	b.t.Helper()
+	r := Eval[[]float64](b, fmt.Sprintf(`(() => { scrollTo(0, 0); const r = document.querySelector(%q).getBoundingClientRect(); return [r.x, r.y, r.width, r.height] })()`, selector))
+	b.keep(name, map[string]any{"format": "png", "captureBeyondViewport": true, "clip": map[string]any{"x": r[0], "y": r[1], "width": r[2], "height": r[3], "scale": 1}})
+}
+
+func (b *Browser) keep(name string, how map[string]any) {
+	b.t.Helper()
 	if *screenshots == "" {
 		return
 	}
-	Eval[bool](b, "scrollTo(0, 0); true")
-	r := b.Call("Page.captureScreenshot", map[string]any{"format": "png"})
+	r := b.Call("Page.captureScreenshot", how)
 	data, err := base64.StdEncoding.DecodeString(field[string](r, "data"))
 	must(b.t, err)
 	must(b.t, os.MkdirAll(*screenshots, 0o755))

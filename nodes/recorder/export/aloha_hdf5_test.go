@@ -4,9 +4,12 @@ package export
 
 import (
 	"bytes"
+	"encoding/json"
 	"image/jpeg"
 	"math"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"gonum.org/v1/hdf5"
@@ -77,6 +80,54 @@ func TestALOHA(t *testing.T) {
 			t.Errorf("compressed %v: the colour is %d %d", compress, red, green)
 		}
 		_, _ = d.Close(), f.Close()
+	}
+}
+
+// byH5py prints what h5py reads: shapes, the numbers, one pixel of every frame.
+const byH5py = `
+import h5py, json, sys
+with h5py.File(sys.argv[1]) as f:
+    image = f["observations/images/cam_right_wrist"]
+    print(json.dumps({
+        "sim": bool(f.attrs["sim"]), "compress": bool(f.attrs["compress"]), "image": image.shape,
+        "qpos": f["observations/qpos"][:].tolist(), "qvel": f["observations/qvel"][:].tolist(), "action": f["action"][:].tolist(),
+        "pixel": image[:, 5, 5, :].tolist()}))
+`
+
+// h5py, which knows nothing of us, reads the same numbers.
+func TestALOHAByH5py(t *testing.T) {
+	const python = "/usr/bin/python3" // where Debian's python3-h5py is
+	if err := exec.Command(python, "-c", "import h5py").Run(); err != nil {
+		t.Skip("no h5py on this machine: apt-get install python3-h5py")
+	}
+	dir := t.TempDir()
+	export(t, three(t), dir, Config{Format: ALOHA})
+	out, err := exec.Command(python, "-c", byH5py, filepath.Join(dir, "episode_1.hdf5")).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read struct {
+		Sim, Compress      bool
+		Image              []int
+		Qpos, Qvel, Action [][]float64
+		Pixel              [][]int
+	}
+	if err := json.Unmarshal(out, &read); err != nil {
+		t.Fatal(err)
+	}
+	if read.Sim || read.Compress || !slices.Equal(read.Image, []int{37, 12, 16, 3}) || len(read.Qpos) != 37 {
+		t.Fatalf("%+v", read)
+	}
+	for k := range 37 {
+		at := float64(k) / 30
+		for j := range 14 {
+			if math.Abs(read.Qpos[k][j]-measured(at, j)) > 1e-5 || math.Abs(read.Action[k][j]-led(at, j)) > 1e-5 || read.Qvel[k][j] != float64(j%7) {
+				t.Fatalf("frame %d, joint %d: %g %g %g", k, j, read.Qpos[k][j], read.Action[k][j], read.Qvel[k][j])
+			}
+		}
+		if math.Abs(float64(read.Pixel[k][0]-2*k)) > 12 || math.Abs(float64(read.Pixel[k][1]-160)) > 12 {
+			t.Fatalf("frame %d shows %v", k, read.Pixel[k])
+		}
 	}
 }
 
