@@ -115,11 +115,18 @@ func (b *builder) staves(body *element, n int, low, high, z0, z1, wall float64) 
 	}
 }
 
-// block is a box, on four feet that are its own corners.
+// block is a box on four small balls at its corners, which stand out by a
+// millimetre: MuJoCo's contacts of a box lying on a box can throw it into the air.
 func (b *builder) block(o scene.Object) {
+	const gap = 0.001
 	half := [3]float64{o.Size[0] / 2, o.Size[1] / 2, o.Size[2] / 2}
 	body := b.free(o, [3]float64{0, 0, half[2]}, boxInertia(o.Mass, o.Size))
-	b.felt(body, "box", vec("size", half), nums("pos", 0, 0, half[2]))
+	for _, sx := range []float64{-1, 1} {
+		for _, sy := range []float64{-1, 1} {
+			b.felt(body, "sphere", number("size", feetHeight), nums("pos", sx*(half[0]-feetHeight), sy*(half[1]-feetHeight), feetHeight))
+		}
+	}
+	b.felt(body, "box", nums("size", half[0], half[1], half[2]-gap/2), nums("pos", 0, 0, half[2]+gap/2))
 	body.shape("box", half[:], [3]float64{0, 0, half[2]}, o.Color, "matte")
 	body.shape("box", []float64{half[0] * 0.7, half[1] * 0.7, half[2] + 0.0004}, [3]float64{0, 0, half[2]}, shade(o.Color, 1.2), "matte")
 }
@@ -222,8 +229,8 @@ func (b *builder) cabinet(o scene.Object) {
 	}
 	b.contact.add("exclude", text("body1", o.Name), text("body2", name))
 
-	// A bar to close a gripper on, its fingers above and below: 5 cm before the front, 12 mm thick (chosen).
-	const out = 0.050
+	// A bar to close a gripper on, its fingers above and below: 6.5 cm before the front, 12 mm thick (chosen).
+	const out = 0.065
 	b.felt(drawer, "capsule", number("size", 0.006), nums("fromto", -out, -0.05, 0, -out, 0.05, 0))
 	drawer.bar("capsule", [3]float64{-out, -0.05, 0}, [3]float64{-out, 0.05, 0}, 0.006, silver, "metal")
 	for _, s := range []float64{-0.05, 0.05} {

@@ -52,7 +52,7 @@ type Config struct {
 	BellHeight float64
 	// BasketSize are the basket's outer edges [m]; default 0.20, 0.22, 0.07.
 	BasketSize [3]float64
-	// CabinetDepth of the cabinet, and HandleOut, how far its handle stands before it [m]; default 0.22 and 0.05.
+	// CabinetDepth of the cabinet, and HandleOut, how far its handle stands before it [m]; default 0.22 and 0.065.
 	CabinetDepth, HandleOut float64
 }
 
@@ -64,7 +64,7 @@ func DefaultConfig() Config {
 		Pitch: 0.35, Reach: 0.48, MinReach: 0.42, MaxReach: 0.55, MaxBearing: 0.22,
 		SideTolerance: 0.045, DriveTolerance: 0.03,
 		Backoff: 0.11, Lift: 0.15, TravelStep: 0.07, ApproachStep: 0.012,
-		BellHeight: 0.06, BasketSize: [3]float64{0.20, 0.22, 0.07}, CabinetDepth: 0.22, HandleOut: 0.05,
+		BellHeight: 0.06, BasketSize: [3]float64{0.20, 0.22, 0.07}, CabinetDepth: 0.22, HandleOut: 0.065,
 	}
 }
 

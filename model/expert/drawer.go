@@ -61,19 +61,19 @@ func closeDrawer() script {
 			}
 		},
 		poses: func(p *Policy, i int) ([][6]float64, error) {
-			return p.spans(i, box{x: [2]float64{0.22, 0.44}, y: [2]float64{-0.05, 0.11}, z: [2]float64{0.05, 0.17}, pitch: steep})
+			return p.spans(i, box{x: [2]float64{0.20, 0.46}, y: [2]float64{-0.05, 0.11}, z: [2]float64{0.05, 0.17}, pitch: steep})
 		},
 	}
 }
 
 // Where driving leaves a closed drawer's handle before the arm that opens it [m].
 const (
-	drawerReach  = 0.39
-	drawerNear   = 0.36
-	drawerFar    = 0.43
+	drawerReach  = 0.38
+	drawerNear   = 0.35
+	drawerFar    = 0.42
 	drawerBeside = 0.06
 	drawerPull   = 0.12  // how far the drawer is pulled out; the task asks for 0.10
-	hookBehind   = 0.024 // where fingers go down behind the handle's bar
+	hookBehind   = 0.034 // where fingers go down behind the handle's bar
 )
 
 // openDrawer is the other mobile task: drive to the cabinet, put the closed hand behind the handle from above, pull.
@@ -103,7 +103,7 @@ func openDrawer() script {
 			}
 		},
 		poses: func(p *Policy, i int) ([][6]float64, error) {
-			return p.spans(i, box{x: [2]float64{0.24, drawerFar + 0.03}, y: [2]float64{-0.08, 0.08}, z: [2]float64{0.05, 0.17}, pitch: steep})
+			return p.spans(i, box{x: [2]float64{0.24, drawerFar + 0.035}, y: [2]float64{-0.08, 0.08}, z: [2]float64{0.05, 0.17}, pitch: steep})
 		},
 	}
 }
@@ -122,7 +122,7 @@ func (p *Policy) opener(w *world) int {
 
 // hooked reports whether fingertips are behind a handle's bar.
 func (p *Policy) hooked(at, bar r3.Vec) bool {
-	return at.X > bar.X+0.008 && at.X < bar.X+0.045 && abs(at.Y-bar.Y) < 0.028 && at.Z < bar.Z+0.016
+	return at.X > bar.X+0.010 && at.X < bar.X+0.058 && abs(at.Y-bar.Y) < 0.028 && at.Z < bar.Z+0.016
 }
 
 // pull decides for the arm that opens.

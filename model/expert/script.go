@@ -67,14 +67,22 @@ func (p *Policy) script(obs model.Observation) (script, error) {
 	if i < 0 {
 		return script{}, fmt.Errorf("%w: it has no script for %s; it knows %s", ErrInstruction, name, strings.Join(Tasks(), ", "))
 	}
-	s := p.scripts[i]
-	words := strings.ToLower(obs.Instruction)
-	for _, noun := range s.nouns {
+	return p.scripts[i], p.Understands(name, obs.Instruction)
+}
+
+// Understands reports an error when an instruction does not speak of a task's things.
+func (p *Policy) Understands(task, instruction string) error {
+	i := slices.IndexFunc(p.scripts, func(s script) bool { return s.name == task })
+	if i < 0 {
+		return fmt.Errorf("%w: it has no script for %s; it knows %s", ErrInstruction, task, strings.Join(Tasks(), ", "))
+	}
+	nouns, words := p.scripts[i].nouns, strings.ToLower(instruction)
+	for _, noun := range nouns {
 		if strings.Contains(words, noun) {
-			return s, nil
+			return nil
 		}
 	}
-	return script{}, fmt.Errorf("%w: the task is %s, but instruction %q does not speak of the %s", ErrInstruction, name, obs.Instruction, strings.Join(s.nouns, " or "))
+	return fmt.Errorf("%w: the task is %s, but instruction %q does not speak of the %s", ErrInstruction, task, instruction, strings.Join(nouns, " or "))
 }
 
 // grasp is a place at which fingers close on a thing.
@@ -116,12 +124,13 @@ func (p *Policy) imagine(s script, w *world, t [2]target) {
 		from, to := arm.mount.Mul(arm.arm.FK(a.joints)), arm.mount.Mul(arm.arm.FK(t[i].joints))
 		stop := 0.0 // what the fingers close on
 		for _, g := range s.grasps {
-			if p.grips(w, i, g) && !moved[g.thing] {
+			holds := p.grips(w, i, g)
+			if holds || p.encloses(w, i, g, 1.8) {
+				stop = g.width
+			}
+			if holds && !moved[g.thing] {
 				w.things[g.thing] = to.Mul(from.Inverse()).Mul(w.things[g.thing])
 				moved[g.thing] = true
-			}
-			if p.encloses(w, i, g, 1.8) {
-				stop = g.width
 			}
 		}
 		next := a.width + clamp(t[i].width-a.width, fingerStep)

@@ -19,9 +19,8 @@ type stack struct {
 func (p *Policy) put(w *world, s stack) ([2]target, error) {
 	i := sideOf(w.things[s.grasps[0].thing].P)
 	for k, g := range s.grasps {
-		if p.encloses(w, k, g, 2.2) && (w.arms[k].command < g.width || i == k) {
+		if p.encloses(w, k, g, 4) { // a hand that is around it goes on, or leaves it upwards
 			i = k
-			break
 		}
 	}
 	g, at := s.grasps[i], p.tip(w, i)

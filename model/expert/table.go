@@ -19,6 +19,7 @@ const (
 	travelStep = 0.025 // way of the fingertips in a step across free space [m]
 	nearStep   = 0.016 // near things [m]
 	jointStep  = 0.12  // most that a joint turns in a step [rad]
+	onTop      = 0.009 // a hand no further beside a thing is above it [m]: about two half bins
 	fingerEnd  = 0.014 // the fingers' ends are this far below the grasp centre [m]
 )
 
@@ -108,7 +109,7 @@ func (p *Policy) both(w *world, i int, t target) [2]target {
 // A hand that is beside the funnel and too low goes up first.
 func onto(at, goal r3.Vec, hover float64) r3.Vec {
 	beside := math.Hypot(goal.X-at.X, goal.Y-at.Y)
-	height := min(max(3*(beside-0.008), 0), hover-goal.Z)
+	height := min(max(3*(beside-onTop), 0), hover-goal.Z)
 	goal.Z += height
 	if at.Z < goal.Z-0.015 {
 		goal.X, goal.Y = at.X, at.Y

@@ -7,7 +7,7 @@ import (
 )
 
 // tables are the parts of the README that the long proof writes, by the marker
-// <!-- name --> … <!-- /name --> between which they stand.
+// <!-- name --> … <!-- /name --> between which they stand. What was not tried stays as it is.
 func (v verification) tables() map[string]string {
 	var seeds, faults strings.Builder
 	fmt.Fprintf(&seeds, "| inference | seeds | successes | simulated | wall |\n|---|---|---|---|---|\n")
@@ -36,7 +36,17 @@ func (v verification) tables() map[string]string {
 		}
 		fmt.Fprintf(&faults, "| %s | %s | %s | %s | %s | %s | %s |\n", f.Fault, f.When, stopped, bound, shorten(f.Cause, 90), then, f.Hardware)
 	}
-	return map[string]string{"seeds": seeds.String(), "faults": faults.String()}
+	tables := map[string]string{}
+	if len(v.Seeds) > 0 {
+		tables["seeds"] = seeds.String()
+	}
+	if len(v.Faults) > 0 {
+		tables["faults"] = faults.String()
+	}
+	if len(v.Experts) > 0 {
+		tables["experts"] = expertTable(v.Experts)
+	}
+	return tables
 }
 
 func count(ok bool) int {

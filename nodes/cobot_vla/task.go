@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"image"
 	"image/png"
@@ -91,11 +93,11 @@ func (c *taskTryCmd) try(a *app, task scene.Task) (failed int, err error) {
 		if err != nil {
 			return failed, err
 		}
-		if !t.verdict.Success {
+		if !t.Success {
 			failed++
 		}
-		seconds, wall, physics, render = seconds+t.seconds, wall+t.wall, physics+t.physics, render+t.render
-		worst = max(worst, t.seconds)
+		seconds, wall, physics, render = seconds+t.Seconds, wall+t.Wall, physics+t.Physics.Seconds(), render+t.Render.Seconds()
+		worst = max(worst, t.Seconds)
 	}
 	n := float64(c.Seeds)
 	fmt.Fprintf(a.stdout, "%-15s %d of %d; mean %.1f s simulated (longest %.1f), %.2f s wall: physics %.2f, pictures %.2f\n",
@@ -103,64 +105,100 @@ func (c *taskTryCmd) try(a *app, task scene.Task) (failed int, err error) {
 	return failed, nil
 }
 
-// trial is how one attempt went.
+// trial is how one attempt of the expert went.
 type trial struct {
-	verdict                        scene.Verdict
-	seconds, wall, physics, render float64
+	Task    string        `json:"task"`
+	Seed    uint64        `json:"seed"`
+	Setting string        `json:"setting"`
+	Success bool          `json:"success"`
+	Reason  string        `json:"reason"`
+	Steps   int           `json:"steps"`
+	Seconds float64       `json:"sim_seconds"`
+	Wall    float64       `json:"wall_seconds"`
+	Physics time.Duration `json:"physics_ns"`
+	Render  time.Duration `json:"render_ns"`
 }
 
-func (c *taskTryCmd) attempt(a *app, task scene.Task, seed uint64, strip bool) (t trial, err error) {
-	cfg := expert.DefaultConfig()
-	p, err := expert.New(calibration.Default(), cfg)
+// settings of a trial: how the starts differ, and whether the arms are pushed.
+const (
+	plainSetting  = "plain"
+	pushedSetting = "pushed"
+	variedSetting = "randomised"
+)
+
+// tryExpert lets the expert do a task once; it succeeds or fails, and an error is the simulator's.
+func tryExpert(ctx context.Context, cfg rigConfig, push expert.Perturbation, each func(*rig, model.Observation, model.Action)) (t trial, err error) {
+	p, err := expert.New(calibration.Default(), expert.DefaultConfig())
 	if err != nil {
 		return t, err
-	}
-	vary := scene.Variation{Clutter: c.Clutter}
-	if c.Vary {
-		textures, _ := scene.ParseTexture(c.Textures)
-		vary = scene.Everything(textures)
 	}
 	began := time.Now()
-	r, err := newRig(rigConfig{Task: task, Seed: seed, Vary: vary, Pictures: !c.NoPicture, Size: c.Size}, p.Manifest())
+	r, err := newRig(cfg, p.Manifest())
 	if err != nil {
 		return t, err
 	}
-	defer func() { err = joinClose(err, r.close()) }()
+	defer func() { err = errors.Join(err, r.close()) }()
+	ran := r.run(ctx, p, push, func(obs model.Observation, act model.Action) {
+		if each != nil {
+			each(r, obs, act)
+		}
+	})
+	if err := ctx.Err(); err != nil {
+		return t, err
+	}
+	if each != nil {
+		obs, err := r.observe()
+		if err != nil {
+			return t, err
+		}
+		each(r, obs, model.Action{})
+	}
+	t = trial{
+		Task: cfg.Task.Name, Seed: cfg.Seed, Success: r.verdict.Success && ran == nil, Reason: r.verdict.Reason, Steps: r.steps,
+		Seconds: r.world.Time().Seconds(), Wall: time.Since(began).Seconds(), Physics: r.physics, Render: r.render,
+	}
+	if ran != nil {
+		t.Reason = ran.Error()
+	}
+	return t, nil
+}
+
+// pushes are those of a demonstration with this seed, whether or not its turn has come.
+func pushes(seed uint64) expert.Perturbation { return expert.DefaultPerturbation(2*seed + 1) }
+
+func (c *taskTryCmd) attempt(a *app, task scene.Task, seed uint64, strip bool) (trial, error) {
+	cfg := rigConfig{Task: task, Seed: seed, Vary: scene.Variation{Clutter: c.Clutter}, Pictures: !c.NoPicture, Size: c.Size}
+	if c.Vary {
+		textures, err := scene.ParseTexture(c.Textures)
+		if err != nil {
+			return trial{}, err
+		}
+		cfg.Vary = scene.Everything(textures)
+	}
 	var push expert.Perturbation
 	if c.Perturb {
-		push = expert.DefaultPerturbation(2*seed + 1)
+		push = pushes(seed)
 	}
-	var frames []image.Image
-	var films []image.Image
-	each := func(obs model.Observation, act model.Action) {
+	var frames, films []image.Image
+	t, err := tryExpert(a.ctx, cfg, push, func(r *rig, obs model.Observation, act model.Action) {
 		if c.Trace {
 			c.trace(a, r, obs, act)
 		}
-		if r.composer != nil {
-			frames = append(frames, toImage(obs.Image, obs.Width, obs.Height))
-			if strip {
-				films = append(films, r.filmFrame())
-			}
+		if r.composer == nil {
+			return
 		}
-	}
-	ran := r.run(a.ctx, p, push, each)
-	if r.composer != nil {
-		if obs, err := r.observe(); err == nil {
-			frames = append(frames, toImage(obs.Image, obs.Width, obs.Height))
-		}
+		frames = append(frames, toImage(obs.Image, obs.Width, obs.Height))
 		if strip {
 			films = append(films, r.filmFrame())
 		}
+	})
+	if err != nil {
+		return t, err
 	}
-	t = trial{verdict: r.verdict, seconds: r.world.Time().Seconds(), wall: time.Since(began).Seconds(), physics: r.physics.Seconds(), render: r.render.Seconds()}
-	if ran != nil {
-		t.verdict.Reason = ran.Error()
-		t.verdict.Success = false
+	if !t.Success {
+		fmt.Fprintf(a.stdout, "%s seed %d FAILED after %.1f s: %s\n", task.Name, seed, t.Seconds, t.Reason)
 	}
-	if !t.verdict.Success {
-		fmt.Fprintf(a.stdout, "%s seed %d FAILED after %.1f s: %s\n", task.Name, seed, t.seconds, t.verdict.Reason)
-	}
-	if strip || !t.verdict.Success {
+	if strip || !t.Success {
 		base := filepath.Join(c.Out, fmt.Sprintf("%s_%d", task.Name, seed))
 		if len(frames) > 0 {
 			err = writeSheet(base+"_sees.png", contact(frames, 10))
@@ -185,13 +223,6 @@ func (c *taskTryCmd) trace(a *app, r *rig, obs model.Observation, act model.Acti
 	if act.Navigation != nil {
 		fmt.Fprintf(a.stdout, "      drive %d %.3f\n", act.Navigation.Direction, act.Navigation.Value)
 	}
-}
-
-func joinClose(err, closing error) error {
-	if err != nil {
-		return err
-	}
-	return closing
 }
 
 // filmFrame is what the film camera sees.

@@ -56,6 +56,11 @@ func newToy(robot calibration.Robot, s scene.Scene) (*toy, error) {
 			return nil, err
 		}
 		t.arms = append(t.arms, arm)
+		if s.Ready {
+			ready := calibration.Ready()
+			k.KinematicArm(a.Side).Place(ready, a.Gripper.Stroke)
+			k.Arm(a.Side).Drive(plant.ArmDrive{Power: plant.Holding, Joints: ready, GripperOn: true, Width: a.Gripper.Stroke})
+		}
 	}
 	for _, tb := range s.Tables {
 		t.poses[tb.Name] = scene.Facing(tb.X, tb.Y, tb.Height, tb.Yaw)

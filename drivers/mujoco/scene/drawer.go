@@ -61,9 +61,9 @@ func closeDrawer() Task {
 				s := closeUp(room("close_drawer", seed))
 				size, _ := Cabinet.Defaults()
 				// The closed drawer's front.
-				x, y := ahead(0.47+d.within(0.02), d.side()*d.between(0.16, 0.28))
+				x, y := ahead(0.485+d.within(0.015), d.side()*d.between(0.16, 0.28))
 				s.Objects = []Object{{
-					Name: "cabinet", Kind: Cabinet, Open: d.between(0.09, 0.13), Color: cabinetColor,
+					Name: "cabinet", Kind: Cabinet, Open: d.between(0.09, 0.12), Color: cabinetColor,
 					Pose: At(x+size[0]/2, y, tableHeight),
 				}}
 				return s

@@ -208,3 +208,125 @@ func TestRobotParts(t *testing.T) {
 		}
 	}
 }
+
+func TestPot(t *testing.T) {
+	task := liftPot()
+	s := task.Sample(1, 1)
+	pot, _ := s.Object("pot")
+	both := []string{f1, f2, "right_finger1", "right_finger2"}
+	for _, c := range []struct {
+		name    string
+		up      float64
+		tilt    float64
+		touch   []string
+		success bool
+	}{
+		{"held by both", 0.061, 0, both, true},
+		{"not high enough", 0.058, 0, both, false},
+		{"by one arm", 0.1, 0, both[:2], false},
+		{"one finger of one arm", 0.1, 0, both[:3], false},
+		{"askew", 0.1, 25 * degree, both, false},
+		{"one side on the table", 0.061, 0, append([]string{"table"}, both...), false},
+		{"standing", 0, 0, []string{"table"}, false},
+	} {
+		pose := pot.Pose
+		pose.Position[2] += c.up
+		pose.Orientation = turned(pose.Orientation, c.tilt)
+		w := &fake{poses: map[string]Pose{"pot": pose}, contacts: map[string][]string{"pot": c.touch}}
+		if v := run(task.Judge(s), w, time.Second); v.Success != c.success {
+			t.Errorf("%s: %+v", c.name, v)
+		}
+	}
+}
+
+func TestStacks(t *testing.T) {
+	for _, task := range []Task{stackBlocks(), stackCups(), stackBowls()} {
+		s := task.Sample(1, 1)
+		upper, lower := s.Objects[0], s.Objects[1]
+		rest := map[string]float64{"stack_blocks": 0.05, "stack_cups": 0.01, "stack_bowls": 0.01}[task.Name]
+		for _, c := range []struct {
+			name         string
+			beside, up   float64
+			tilt, fallen float64
+			touch        []string
+			success      bool
+		}{
+			{"on it", 0.005, rest, 0, 0, []string{lower.Name}, true},
+			{"still held", 0.005, rest, 0, 0, []string{lower.Name, f1, f2}, false},
+			{"one finger still at it", 0.005, rest, 0, 0, []string{lower.Name, f2}, false},
+			{"over it, in the air", 0.005, rest + 0.06, 0, 0, nil, false},
+			{"beside it", 0.1, 0, 0, 0, []string{"table"}, false},
+			{"leans on it", 0.06, rest, 40 * degree, 0, []string{lower.Name, "table"}, false},
+			{"askew on it", 0.005, rest, 20 * degree, 0, []string{lower.Name}, false},
+			{"on it, which has fallen", 0.005, rest, 0, 90 * degree, []string{lower.Name}, false},
+		} {
+			top, bottom := lower.Pose, lower.Pose
+			top.Position[0] += c.beside
+			top.Position[2] += c.up
+			top.Orientation = turned(top.Orientation, c.tilt)
+			bottom.Orientation = turned(bottom.Orientation, c.fallen)
+			w := &fake{poses: map[string]Pose{upper.Name: top, lower.Name: bottom}, contacts: map[string][]string{upper.Name: c.touch}}
+			if v := run(task.Judge(s), w, time.Second); v.Success != c.success {
+				t.Errorf("%s, %s: %+v", task.Name, c.name, v)
+			}
+		}
+	}
+}
+
+func TestUpright(t *testing.T) {
+	task := restoreBottle()
+	s := task.Sample(1, 1)
+	if tilt := s.Objects[0].Pose.Tilt(); tilt < 89*degree || tilt > 91*degree {
+		t.Fatalf("the bottle starts with a tilt of %.1f°", tilt/degree)
+	}
+	for _, c := range []struct {
+		name    string
+		tilt    float64
+		up      float64
+		touch   []string
+		d       time.Duration
+		success bool
+	}{
+		{"stands", 0, 0, []string{"table"}, time.Second, true},
+		{"not for long", 0, 0, []string{"table"}, 900 * time.Millisecond, false},
+		{"leans", 10 * degree, 0, []string{"table"}, 2 * time.Second, false},
+		{"upright in the hand", 0, 0, []string{"table", f1, f2}, 2 * time.Second, false},
+		{"upright in the air", 0, 0.05, nil, 2 * time.Second, false},
+		{"lies", 90 * degree, 0.028, []string{"table"}, 2 * time.Second, false},
+	} {
+		pose := At(1.5, 0.2, s.Tables[0].Height+c.up)
+		pose.Orientation = turned(pose.Orientation, c.tilt)
+		w := &fake{poses: map[string]Pose{"bottle": pose}, contacts: map[string][]string{"bottle": c.touch}}
+		if v := run(task.Judge(s), w, c.d); v.Success != c.success {
+			t.Errorf("%s: %+v", c.name, v)
+		}
+	}
+}
+
+// Two bottles: one in the basket is not enough.
+func TestPacking(t *testing.T) {
+	task := packBottles()
+	s := task.Sample(1, 1)
+	basket, _ := s.Object("basket")
+	in := At(basket.Pose.Position[0], basket.Pose.Position[1], basket.Pose.Position[2]+0.01)
+	out := s.Objects[1].Pose
+	for _, c := range []struct {
+		name    string
+		other   Pose
+		touch   []string
+		success bool
+	}{
+		{"both", in, []string{"basket"}, true},
+		{"one lies on the other", in, []string{"left_bottle"}, true},
+		{"one is missing", out, []string{"table"}, false},
+		{"one is still held", in, []string{"basket", "right_finger1"}, false},
+	} {
+		w := &fake{
+			poses:    map[string]Pose{"left_bottle": in, "right_bottle": c.other, "basket": basket.Pose},
+			contacts: map[string][]string{"left_bottle": {"basket"}, "right_bottle": c.touch},
+		}
+		if v := run(task.Judge(s), w, time.Second); v.Success != c.success {
+			t.Errorf("%s: %+v", c.name, v)
+		}
+	}
+}

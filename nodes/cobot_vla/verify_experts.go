@@ -1,0 +1,93 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"cobot_vla/drivers/mujoco/scene"
+	"cobot_vla/model/expert"
+)
+
+// experts tries every task's expert in every setting.
+func (c *verifyCmd) experts(a *app) ([]trial, error) {
+	var all []trial
+	for _, name := range expert.Tasks() {
+		task, err := scene.ByName(name)
+		if err != nil {
+			return nil, err
+		}
+		for _, setting := range []string{plainSetting, pushedSetting, variedSetting} {
+			for seed := uint64(1); seed <= uint64(c.Experts); seed++ {
+				cfg := rigConfig{Task: task, Seed: seed, Pictures: setting == plainSetting}
+				var push expert.Perturbation
+				switch setting {
+				case pushedSetting:
+					push = pushes(seed)
+				case variedSetting:
+					cfg.Vary = scene.Everything(scene.EvalTextures)
+				}
+				t, err := tryExpert(a.ctx, cfg, push, nil)
+				if err != nil {
+					return nil, fmt.Errorf("%s, seed %d: %w", name, seed, err)
+				}
+				t.Setting = setting
+				all = append(all, t)
+				if !t.Success {
+					fmt.Fprintf(a.stdout, "%s %s seed %d FAILED after %.1f s: %s\n", name, setting, seed, t.Seconds, t.Reason)
+				}
+			}
+		}
+	}
+	return all, nil
+}
+
+// expertRow is one task's trials.
+type expertRow struct {
+	task      string
+	done, of  map[string]int // by setting
+	mean      float64        // simulated, plain [s]
+	wall      float64        // with pictures, plain [s]
+	steps     float64
+	successes int
+}
+
+// enough says whether at least 95 % of each setting's trials succeeded, or all but one.
+func (r expertRow) enough() bool {
+	for setting, of := range r.of {
+		if of-r.done[setting] > max(1, of/20) {
+			return false
+		}
+	}
+	return true
+}
+
+func expertRows(trials []trial) []expertRow {
+	var rows []expertRow
+	for _, t := range trials {
+		if len(rows) == 0 || rows[len(rows)-1].task != t.Task {
+			rows = append(rows, expertRow{task: t.Task, done: map[string]int{}, of: map[string]int{}})
+		}
+		r := &rows[len(rows)-1]
+		r.of[t.Setting]++
+		r.done[t.Setting] += count(t.Success)
+		if t.Setting == plainSetting {
+			r.mean, r.wall, r.steps = r.mean+t.Seconds, r.wall+t.Wall, r.steps+float64(t.Steps)
+		}
+	}
+	for i := range rows {
+		n := float64(max(rows[i].of[plainSetting], 1))
+		rows[i].mean, rows[i].wall, rows[i].steps = rows[i].mean/n, rows[i].wall/n, rows[i].steps/n
+	}
+	return rows
+}
+
+// expertTable is the README's.
+func expertTable(trials []trial) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "| task | succeeded | pushed | randomised | simulated | steps | wall, with pictures |\n|---|---|---|---|---|---|---|\n")
+	for _, r := range expertRows(trials) {
+		of := func(setting string) string { return fmt.Sprintf("%d of %d", r.done[setting], r.of[setting]) }
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %.1f s | %.0f | %.1f s |\n", r.task, of(plainSetting), of(pushedSetting), of(variedSetting), r.mean, r.steps, r.wall)
+	}
+	return b.String()
+}
