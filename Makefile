@@ -4,6 +4,8 @@
 #   make verify    the long proof: many seeds, faults, soak, races; writes out/verify.json
 #   make bench     measures the suite on this machine
 #   make browser   the dashboard's page in a headless Chromium; makes its pictures in the README
+#   make cuda      builds out/cobot_vla_cuda, which runs policies on an NVIDIA GPU (needs cuda.h)
+#   make cuda-verify   on a machine with a GPU: conformance, parity, sanitizer, bench, in under 10 minutes
 #   make ptx       compiles the GPU kernels again, after their sources have changed
 #   make lint      gofmt, go vet with every tag that can be built here, staticcheck
 SHELL := /bin/bash
@@ -24,7 +26,7 @@ HDF5_PACKAGES := libhdf5-dev python3-h5py
 PTX_PACKAGES := clang-16
 TEST_FLAGS ?=
 
-.PHONY: help demo test verify bench browser lint build sim-deps dds-deps hdf5-deps browser-deps ptx-deps go-check clean ptx ptx-check
+.PHONY: help demo test verify bench browser lint build sim-deps dds-deps hdf5-deps browser-deps ptx-deps go-check clean ptx ptx-check cuda cuda-check cuda-verify
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -57,7 +59,7 @@ demo: build
 	$(OUT)/cobot_vla demo --seed $(SEED) --latency-ms=$(LATENCY_MS) $(if $(HEADLESS),--headless) --out $(OUT)/demo
 
 # First everything that needs Go alone, then what needs the simulator, then ROS 2's wire.
-test: sim-deps dds-deps hdf5-deps ptx-check
+test: sim-deps dds-deps hdf5-deps ptx-check cuda-check
 	CGO_ENABLED=0 go build ./...
 	CGO_ENABLED=0 go vet ./...
 	CGO_ENABLED=0 go test $(TEST_FLAGS) ./...
@@ -102,6 +104,46 @@ ptx-check: ptx-deps
 	if [ "$$wanted" != "$$have" ]; then echo "make ptx-check: not checked: kernels.ptx was made by clang $$wanted, $(CLANG) is $$have"; exit 0; fi; \
 	$(compile-ptx) > $(OUT)/kernels.ptx; \
 	cmp $(OUT)/kernels.ptx $(KERNELS)/kernels.ptx || { echo "make: kernels.ptx is not what its sources give: make ptx" >&2; exit 1; }
+
+# gorgonia.org/cu needs cuda.h of CUDA 11 or 12 (13 changed cuCtxCreate) and something to link: the driver, or a toolkit's stub.
+CUDA_HOME ?= /usr/local/cuda
+CUDA_HEADER := $(firstword $(wildcard $(CUDA_HOME)/include/cuda.h /usr/include/cuda.h))
+CUDA_STUB := $(firstword $(wildcard $(CUDA_HOME)/lib64/stubs/libcuda.so $(CUDA_HOME)/lib/stubs/libcuda.so /usr/lib/*-linux-gnu/stubs/libcuda.so /usr/lib/*-linux-gnu/libcuda.so))
+CUDA_GO = env CGO_ENABLED=1 CGO_CFLAGS="-I$(dir $(CUDA_HEADER))" CGO_LDFLAGS="$(if $(CUDA_STUB),-L$(dir $(CUDA_STUB)))" go
+
+cuda: go-check
+	@[ -n "$(CUDA_HEADER)" ] || { echo "make cuda: no cuda.h of CUDA 11 or 12: install Debian's nvidia-cuda-dev (non-free) or NVIDIA's cuda-driver-dev-12-*, or set CUDA_HOME" >&2; exit 1; }
+	@mkdir -p $(OUT)
+	$(CUDA_GO) build -tags cuda -o $(OUT)/cobot_vla_cuda ./nodes/cobot_vla
+
+# Does -tags cuda compile? With CUDA's headers, or against declarations of what is used of gorgonia.org/cu.
+cuda-check: go-check
+ifneq ($(CUDA_HEADER),)
+	$(CUDA_GO) vet -tags cuda ./model/nn/cuda/... ./nodes/cobot_vla
+else
+	@mkdir -p $(OUT)
+	@cp go.mod $(OUT)/cuda.mod; cp go.sum $(OUT)/cuda.sum
+	@go mod edit -replace gorgonia.org/cu=./model/nn/cuda/driver/testdata/cu $(OUT)/cuda.mod
+	@echo "make cuda-check: no cuda.h here: checked against declarations, not linked"
+	CGO_ENABLED=1 go vet -mod=mod -modfile=$(OUT)/cuda.mod -tags cuda ./model/nn/cuda/driver ./nodes/cobot_vla
+endif
+
+GOLDEN := model/testdata/golden
+SANITIZER := $(firstword $(wildcard $(CUDA_HOME)/bin/compute-sanitizer /usr/bin/compute-sanitizer))
+cuda-verify: cuda
+	$(OUT)/cobot_vla_cuda doctor | grep -i -A1 -E 'cuda|gpu'
+	timeout 200 $(CUDA_GO) test -count=1 -tags cuda -run TestConformance ./model/nn/cuda/driver
+	for p in f32 bf16; do for m in tiny odd; do timeout 60 $(OUT)/cobot_vla_cuda model parity --backend cuda --precision $$p \
+	  --checkpoint $(GOLDEN)/$$m/lmms --golden $(GOLDEN)/$$m/golden.safetensors || [ $$p != f32 ]; done; done
+	timeout 60 $(OUT)/cobot_vla_cuda model parity --backend cuda --checkpoint model/llavavla/testdata/long/lmms --golden model/llavavla/testdata/long/golden.safetensors
+ifneq ($(SANITIZER),)
+	for tool in memcheck racecheck; do timeout 100 $(SANITIZER) --tool $$tool --error-exitcode 9 $(OUT)/cobot_vla_cuda model parity --backend cuda --precision bf16 \
+	  --checkpoint $(GOLDEN)/odd/lmms --golden $(GOLDEN)/odd/golden.safetensors >$(OUT)/sanitizer-$$tool.txt; [ $$? != 9 ] || { cat $(OUT)/sanitizer-$$tool.txt; exit 1; }; done
+else
+	@echo "make cuda-verify: no compute-sanitizer here: not run"
+endif
+	timeout 120 $(OUT)/cobot_vla_cuda bench model --backend cuda --precision w8a16,bf16
+	timeout 60 $(OUT)/cobot_vla_cuda bench model --backend cuda --precision w8a16 --crops 2 --json > $(OUT)/cuda.json
 
 verify: build
 	go test -race -timeout 60m ./...

@@ -10,6 +10,7 @@ import (
 	"cobot_vla/model/checkpoint"
 	"cobot_vla/model/nn"
 	"cobot_vla/model/nn/cpu"
+	"cobot_vla/model/nn/cuda"
 	"cobot_vla/model/vision"
 	"cobot_vla/model/weights"
 )
@@ -34,6 +35,8 @@ type BenchConfig struct {
 	Repeat int
 	// CPU is the threads and kernels; its precision is not used.
 	CPU cpu.Config
+	// CUDA, when set, opens a GPU, which is measured instead.
+	CUDA func(p cuda.Precision) (*cuda.Backend, error)
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 }
@@ -91,6 +94,9 @@ type BenchRow struct {
 
 	LoadS       float64 `json:"load_s"`
 	WeightBytes int64   `json:"weight_bytes"`
+	// Nodes is how many kernels a recorded decoding step launches, and DeviceBytes the memory of the device in use, of a GPU.
+	Nodes       int   `json:"nodes_per_step,omitempty"`
+	DeviceBytes int64 `json:"device_bytes,omitempty"`
 	// PeakBytes is the most memory the process has had so far.
 	PeakBytes int64 `json:"peak_bytes"`
 	// PassMS is what a pass over so many tokens takes after this prompt: what parallel decoding pays.
@@ -115,6 +121,9 @@ func Bench(ctx context.Context, c BenchConfig, machine func(cpu.Machine), report
 
 // peaks of the machine.
 func (c BenchConfig) peaks(ctx context.Context) (m cpu.Machine, err error) {
+	if c.CUDA != nil {
+		return c.peaksOfGPU(ctx)
+	}
 	config := c.CPU
 	config.Precision, config.Packed = cpu.INT8, ""
 	b, err := cpu.New(config)
@@ -131,6 +140,40 @@ type bench struct {
 	model   *Model
 	machine cpu.Machine
 	row     BenchRow
+	gpu     *cuda.Backend // when it is one
+}
+
+// measured is what Bench needs of a backend.
+type measured interface {
+	nn.Backend
+	WeightBytes() int64
+}
+
+// start makes the backend.
+func (c BenchConfig) start(config cpu.Config) (measured, error) {
+	if c.CUDA != nil {
+		b, err := c.CUDA(cuda.Precision(config.Precision))
+		if err != nil {
+			return nil, err
+		}
+		return b, nil
+	}
+	b, err := cpu.New(config)
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+func (c BenchConfig) peaksOfGPU(ctx context.Context) (m cpu.Machine, err error) {
+	b, err := c.CUDA(cuda.BF16)
+	if err != nil {
+		return m, err
+	}
+	defer func() { err = errors.Join(err, b.Close()) }()
+	p, err := b.Measure(ctx)
+	// Every product is bf16, whatever the weights are kept in.
+	return cpu.Machine{Features: b.Features(), Threads: b.Info().Processors, ReadGBs: p.ReadGBs, Tera: map[string]float64{"bf16": p.Tera, "int8": p.Tera, "f32": p.Tera}}, err
 }
 
 func (c BenchConfig) precision(ctx context.Context, precision cpu.Precision, machine cpu.Machine, report func(BenchRow)) (err error) {
@@ -145,6 +188,9 @@ func (c BenchConfig) precision(ctx context.Context, precision cpu.Precision, mac
 		return err
 	}
 	run := &bench{BenchConfig: c, model: m, machine: machine}
+	if g, ok := b.(*cuda.Backend); ok {
+		run.gpu = g
+	}
 	run.row = BenchRow{Weights: name, Precision: precision, LoadS: c.Now().Sub(start).Seconds(), WeightBytes: b.WeightBytes()}
 	for _, crops := range c.Crops {
 		for _, tokens := range c.Tokens {
@@ -164,14 +210,14 @@ func (c BenchConfig) precision(ctx context.Context, precision cpu.Precision, mac
 	return nil
 }
 
-func (c BenchConfig) load(config cpu.Config) (*cpu.Backend, *Model, string, error) {
+func (c BenchConfig) load(config cpu.Config) (measured, *Model, string, error) {
 	options := Options{Positions: 2048}
 	if c.Checkpoint == "" {
 		shape, err := Preset(c.Preset)
 		if err != nil {
 			return nil, nil, "", err
 		}
-		b, err := cpu.New(config)
+		b, err := c.start(config)
 		if err != nil {
 			return nil, nil, "", err
 		}
@@ -186,7 +232,7 @@ func (c BenchConfig) load(config cpu.Config) (*cpu.Backend, *Model, string, erro
 	if config, err = weights.Packed(files.Dir, files.Weights, config); err != nil {
 		return nil, nil, "", err
 	}
-	b, err := cpu.New(config)
+	b, err := c.start(config)
 	if err != nil {
 		return nil, nil, "", err
 	}
@@ -225,7 +271,7 @@ func (r *bench) measure(ctx context.Context, crops, tokens int, head string) (Be
 		r.model.head = nil // the system's words are read again, as after an instruction of another kind
 		start := r.Now()
 		image, err := r.model.Encode(pixels, plan)
-		if err != nil {
+		if err := errors.Join(err, r.model.b.Sync()); err != nil {
 			return row, err
 		}
 		seen := r.Now()
@@ -250,6 +296,12 @@ func (r *bench) measure(ctx context.Context, crops, tokens int, head string) (Be
 	row.TokenMS = 1e3 * row.DecodeS / float64(max(tokens-1, 1))
 	r.roofs(&row, set.Size())
 	row.PeakBytes = cpu.PeakMemory()
+	if r.gpu != nil {
+		row.DeviceBytes = r.gpu.Memory().Total()
+		for _, s := range r.model.steps {
+			row.Nodes = s.step.Nodes()
+		}
+	}
 	if head == "restricted" {
 		row.PassMS, err = r.passes(ctx, row.Prompt, set)
 	}
@@ -284,7 +336,7 @@ func (r *bench) passes(ctx context.Context, prompt int, set *nn.Set) (map[int]fl
 func (r *bench) roofs(row *BenchRow, set int) {
 	v, l := r.model.config.Vision, r.model.config.Language
 	product := 1e12 * r.machine.Tera[row.Precision.Element()]
-	if row.Precision == cpu.W8A16 {
+	if row.Precision == cpu.W8A16 && r.gpu == nil {
 		product /= 2 // each product is made of two
 	}
 	attention := 1e12 * max(r.machine.Tera["f32"], r.machine.Tera["bf16"])

@@ -53,8 +53,10 @@ func (s *stopwatch) end(name string) error {
 	}
 	s.device.Mark()
 	took, err := s.device.Laps()
+	s.stages = append(s.stages, name)
+	took = took[max(0, len(took)-len(s.stages)):] // before them may be those of a decision that was broken off
 	for i, d := range took {
-		s.laps = append(s.laps, model.Timing{Stage: append(s.stages, name)[i], Took: d})
+		s.laps = append(s.laps, model.Timing{Stage: s.stages[i], Took: d})
 	}
 	return err
 }

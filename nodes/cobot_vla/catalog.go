@@ -7,14 +7,14 @@ import (
 	"cobot_vla/calibration"
 	"cobot_vla/model"
 	"cobot_vla/model/checkpoint"
-	"cobot_vla/model/continuous"
 	"cobot_vla/model/expert"
-	"cobot_vla/model/llavavla"
+	"cobot_vla/model/nn/cuda/driver"
 	"cobot_vla/model/replay"
 	"cobot_vla/model/seer"
 	"cobot_vla/model/token"
 	"cobot_vla/model/vitavla"
 	"cobot_vla/nodes/camerafusion"
+	"cobot_vla/nodes/policy"
 	"cobot_vla/nodes/proprioception"
 	"cobot_vla/nodes/rcl"
 	"cobot_vla/nodes/sim"
@@ -65,23 +65,24 @@ func (b binding) check() error {
 }
 
 // openPolicy makes a policy and gives the version of its statistics.
-func openPolicy(kind, dir, robotFile string) (model.Policy, string, error) {
+func openPolicy(kind, dir, robotFile string, on policy.Compute) (model.Policy, string, error) {
 	b, err := bind(kind, dir, robotFile)
 	if err != nil {
 		return nil, "", err
 	}
 	var p model.Policy
+	gpus := computer{devices: driver.Open, built: driver.Built}
 	switch kind {
 	case "expert":
 		p, err = expert.New(b.robot, expert.DefaultConfig())
 	case "replay":
 		p, err = replay.Open(dir, b.robot)
 	case "llavavla":
-		p, err = llavavla.Open(dir, llavavla.DefaultConfig())
+		p, err = gpus.llavavla(dir, on)
 	case vitavla.Kind:
-		p, err = vitavla.Open(dir, continuous.DefaultConfig())
+		p, err = gpus.continuous(dir, on, vitavla.Open, vitavla.OpenOn)
 	case seer.Kind:
-		p, err = seer.Open(dir, continuous.DefaultConfig())
+		p, err = gpus.continuous(dir, on, seer.Open, seer.OpenOn)
 	default:
 		err = fmt.Errorf("policy %q is none of expert, replay, llavavla, vitavla, seer", kind)
 	}

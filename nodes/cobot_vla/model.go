@@ -14,6 +14,8 @@ import (
 
 	"cobot_vla/model/llavavla"
 	"cobot_vla/model/nn/cpu"
+	"cobot_vla/model/nn/cuda"
+	"cobot_vla/model/nn/cuda/driver"
 )
 
 // modelCmd is about checkpoints of LLaVA-VLA: what they are, whether they are
@@ -33,6 +35,20 @@ type modelCmd struct {
 type processor struct {
 	Threads int    `help:"Threads that compute; 0 for all processors." default:"0"`
 	Kernels string `help:"Kernels instead of the fastest that the processor has." hidden:""`
+}
+
+// onGPU are the flags of what runs on a GPU too.
+type onGPU struct {
+	Backend string `help:"What it runs on: cpu or cuda." enum:"cpu,cuda" default:"cpu"`
+	GPU     int    `help:"Number of the GPU, as nvidia-smi lists them." default:"0"`
+}
+
+func (g onGPU) open(p cuda.Precision) (*cuda.Backend, error) {
+	d, err := driver.Open(g.GPU)
+	if err != nil {
+		return nil, err
+	}
+	return cuda.New(d, cuda.Config{Precision: p})
 }
 
 func (p processor) config(precision string) cpu.Config {

@@ -25,6 +25,7 @@ type benchModelCmd struct {
 	Turns      int      `help:"Of vita-vla: steps of history." default:"10"`
 	Slide      int      `help:"Of vita-vla: steps that leave the history at once where that is measured; 0 for half of it." default:"0"`
 	processor
+	onGPU
 	JSON bool `help:"One JSON object a row."`
 }
 
@@ -84,6 +85,10 @@ func (c *benchModelCmd) Run(a *app) error {
 	config := llavavla.BenchConfig{
 		Preset: c.Preset, Checkpoint: c.Checkpoint, Crops: c.Crops, Tokens: c.Tokens,
 		FullHead: c.FullHead, Words: c.Words, Repeat: c.Repeat, CPU: c.config(""),
+	}
+	if c.Backend == "cuda" {
+		config.CUDA = c.open
+		c.Precision = slices.DeleteFunc(c.Precision, func(p string) bool { return p == string(cpu.INT8) }) // a GPU has no such precision
 	}
 	for _, p := range c.Precision {
 		config.Precisions = append(config.Precisions, cpu.Precision(p))
@@ -153,7 +158,7 @@ func (t *modelTable) machine(m cpu.Machine) {
 	for _, e := range elements {
 		peaks = append(peaks, fmt.Sprintf("%s %.2f", e.Element(), m.Tera[e.Element()]))
 	}
-	t.line("this machine: %s, %d threads; reads %.1f GB/s; products at most %s Tera-operations/s", m.Features, m.Threads, m.ReadGBs, strings.Join(peaks, ", "))
+	t.line("this machine: %s, %d at a time; reads %.1f GB/s; products at most %s Tera-operations/s", m.Features, m.Threads, m.ReadGBs, strings.Join(peaks, ", "))
 	t.line("(×) is how many times the least time that these allow; one token at a time\n")
 	t.line("%-9s %5s %6s %6s %-10s %15s %15s %15s %15s %8s %8s %6s %6s %6s %8s %8s", "precision", "crops", "prompt", "tokens", "head",
 		"vision", "prefill", "decode", "step", "prefill", "a token", "decode", "", "", "weights", "peak")
@@ -175,6 +180,9 @@ func (t *modelTable) row(r llavavla.BenchRow) {
 		r.Precision, r.Crops, r.Prompt, r.Tokens, r.Head,
 		stage(r.VisionS, row.VisionRatio), stage(r.PrefillS, row.PrefillRatio), stage(r.DecodeS, row.DecodeRatio), stage(r.StepS, r.Ratio),
 		row.PrefillTokensS, r.TokenMS, row.DecodeTokensS, r.TeraOps, r.GBs, float64(r.WeightBytes)/1e6, float64(r.PeakBytes)/1e6)
+	if r.Nodes > 0 {
+		t.line("  %d kernels a recorded step; %.3f GB of the device", r.Nodes, float64(r.DeviceBytes)/1e9)
+	}
 	if row.ParallelBestS == 0 {
 		return
 	}

@@ -18,6 +18,7 @@ import (
 	"cobot_vla/model/llavavla"
 	"cobot_vla/model/nn"
 	"cobot_vla/model/nn/cpu"
+	"cobot_vla/model/nn/cuda"
 	"cobot_vla/model/seer"
 	"cobot_vla/model/vitavla"
 )
@@ -28,6 +29,7 @@ type modelParityCmd struct {
 	Golden     string `help:"Safetensors file of reference outputs, with info.json beside it, or its folder. Empty takes golden.safetensors in the checkpoint's."`
 	Precision  string `help:"f32, bf16, w8a16 or int8. Only f32 is held to the tolerances, the others to the greedy ids." default:"f32"`
 	processor
+	onGPU
 	JSON bool `help:"One JSON object a case."`
 }
 
@@ -61,7 +63,7 @@ type parityIDs struct {
 // Run implements the command.
 func (c *modelParityCmd) Run(a *app) (err error) {
 	c.Golden = goldenFile(c.Golden, c.Checkpoint)
-	b, err := cpu.New(c.config(c.Precision))
+	b, err := c.backend()
 	if err != nil {
 		return err
 	}
@@ -70,9 +72,11 @@ func (c *modelParityCmd) Run(a *app) (err error) {
 			err = errors.Join(err, b.Close())
 		}
 	}()
-	training, err := c.training(a, b)
-	if training || err != nil {
-		return err
+	if own, ok := b.(*cpu.Backend); ok {
+		training, err := c.training(a, own)
+		if training || err != nil {
+			return err
+		}
 	}
 	reports, err := await(a, "comparing with "+c.Golden, nil, func() ([]parity.Report, error) { return c.compare(a.ctx, b) })
 	if err != nil {
@@ -132,6 +136,27 @@ func (c *modelParityCmd) compare(ctx context.Context, b nn.Backend) (reports []p
 	return llavavla.CompareGolden(ctx, b, files, c.Golden, files.Predictable(tok))
 }
 
+// compared is a backend that says what it is.
+type compared interface {
+	nn.Backend
+	Features() string
+}
+
+func (c *modelParityCmd) backend() (compared, error) {
+	if c.Backend == "cuda" {
+		b, err := c.open(cuda.Precision(c.Precision))
+		if err != nil {
+			return nil, err
+		}
+		return b, nil
+	}
+	b, err := cpu.New(c.config(c.Precision))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
 func newParityCase(r parity.Report, held bool) parityCase {
 	p := parityCase{Case: r.Case, Greedy: true}
 	logit := 0.0
@@ -175,7 +200,7 @@ func number(x *float64, format string) string {
 	return fmt.Sprintf(format, *x)
 }
 
-func (c *modelParityCmd) print(a *app, b *cpu.Backend, cases []parityCase) error {
+func (c *modelParityCmd) print(a *app, b compared, cases []parityCase) error {
 	if c.JSON {
 		enc := json.NewEncoder(a.stdout)
 		for _, p := range cases {

@@ -121,12 +121,12 @@ func (r rollout) open(a *app) (s *stage, err error) {
 		}
 	}()
 	s.g.loss = newLosses(r.Loss, r.Seed)
-	s.g.open = func(kind, dir, robot string) (model.Policy, string, error) {
+	s.g.open = func(kind, dir, robot string, on policy.Compute) (model.Policy, string, error) {
 		open := r.Open
 		if open == nil {
 			open = openPolicy
 		}
-		p, version, err := open(kind, dir, robot)
+		p, version, err := open(kind, dir, robot, on)
 		if err != nil {
 			return nil, "", err
 		}

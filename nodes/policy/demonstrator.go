@@ -46,7 +46,7 @@ func NewDemonstrator(n *rcl.Node, cfg Config, open Open) (*Demonstrator, error) 
 	if err := n.Bind(&cfg); err != nil {
 		return nil, err
 	}
-	p, version, err := open(cfg.Policy, cfg.Checkpoint, cfg.Calibration)
+	p, version, err := open(cfg.Policy, cfg.Checkpoint, cfg.Calibration, cfg.Compute)
 	if err != nil {
 		return nil, fmt.Errorf("demonstrator %s: %w", cfg.Policy, err)
 	}

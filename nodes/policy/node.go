@@ -71,34 +71,34 @@ type Node struct {
 	timings   []model.Timing
 	actions   uint64
 	failure   string
+
+	open    Open
+	gpuLost string // why the processor does what the GPU should
 }
 
 // Open makes the policy that the parameters name, and gives the version of its statistics.
-type Open func(kind, checkpoint, calibration string) (p model.Policy, statistics string, err error)
+type Open func(kind, checkpoint, calibration string, on Compute) (p model.Policy, statistics string, err error)
 
 // New starts the policy node on n; open is called with what its parameters say.
 func New(n *rcl.Node, cfg Config, open Open) (*Node, error) {
 	if err := n.Bind(&cfg); err != nil {
 		return nil, err
 	}
-	p, version, err := open(cfg.Policy, cfg.Checkpoint, cfg.Calibration)
+	p, version, lost, err := openAny(n, cfg, open)
 	if err != nil {
 		return nil, fmt.Errorf("policy %s: %w", cfg.Policy, err)
 	}
 	n.Keep(p)
 	m := p.Manifest()
 	s := &Node{
-		n: n, cfg: cfg, p: p, state: warming, instruction: cfg.Instruction,
+		n: n, cfg: cfg, p: p, open: open, gpuLost: lost, state: warming, instruction: cfg.Instruction,
 		faults: map[uint8]string{},
 		obs:    observer{manifest: m, version: version, maxSkew: seconds(cfg.MaxSkew)},
 	}
 	if err := s.connect(m.NeedsGroundTruth); err != nil {
 		return nil, err
 	}
-	n.Background(0, func(ctx context.Context, post func(func())) {
-		err := p.Warm(ctx)
-		post(func() { s.warmed(err) })
-	})
+	s.warm()
 	return s, nil
 }
 
@@ -145,7 +145,19 @@ func (s *Node) connect(truth bool) error {
 	return errors.Join(errs...)
 }
 
+// warm prepares the policy, off the node's thread.
+func (s *Node) warm() {
+	p := s.p
+	s.n.Background(0, func(ctx context.Context, post func(func())) {
+		err := p.Warm(ctx)
+		post(func() { s.warmed(err) })
+	})
+}
+
 func (s *Node) warmed(err error) {
+	if s.withoutGPU(err) {
+		return
+	}
 	if err != nil {
 		s.fail(fmt.Sprintf("warm-up: %v", err))
 		return
@@ -294,6 +306,9 @@ func (s *Node) acted(obs model.Observation, a model.Action, err error) {
 	s.cancel = nil
 	if err != nil {
 		if errors.Is(err, context.Canceled) {
+			return
+		}
+		if s.withoutGPU(err) {
 			return
 		}
 		s.refused(fmt.Sprintf("policy %s: %v", s.p.Manifest().Kind, err))
@@ -478,6 +493,8 @@ func (s *Node) diagnose(d *rcl.Status) {
 		d.Warn("%s", s.failure)
 	case s.state == noObservation && s.waits != "" && s.robotNow().Sub(s.notBefore) > time.Second:
 		d.Warn("waiting for %s", s.waits)
+	case s.gpuLost != "":
+		d.Warn("on the processor: %s", s.gpuLost)
 	default:
 		d.OK("%s", s.state)
 	}

@@ -80,7 +80,14 @@ type stage struct {
 
 func newStage(t *testing.T, p *scripted, change func(*Config)) *stage {
 	t.Helper()
-	s := &stage{t: t, p: p, version: "v1"}
+	s := newStageWith(t, change, func(_, _, _ string, _ Compute) (model.Policy, string, error) { return p, "v1", nil })
+	s.p = p
+	return s
+}
+
+func newStageWith(t *testing.T, change func(*Config), open Open) *stage {
+	t.Helper()
+	s := &stage{t: t, version: "v1"}
 	s.ctx = rcl.New(rcl.Options{Transport: intra.New(), Executor: rcl.NewLockstep(time.Time{})})
 	t.Cleanup(func() { _ = s.ctx.Shutdown(time.Second) })
 	must := func(err error) {
@@ -136,7 +143,7 @@ func newStage(t *testing.T, p *scripted, change func(*Config)) *stage {
 	if change != nil {
 		change(&cfg)
 	}
-	s.node, err = New(n, cfg, func(string, string, string) (model.Policy, string, error) { return p, "v1", nil })
+	s.node, err = New(n, cfg, open)
 	must(err)
 	return s
 }

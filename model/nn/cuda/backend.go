@@ -75,7 +75,7 @@ type Backend struct {
 
 	dry       bool // what would be launched is not: memory is made for it
 	recording *step
-	steps     *step // the last that ran
+	steps     *step // the last that ran since a Sync
 	marks     []Mark
 }
 
@@ -327,7 +327,7 @@ func (b *Backend) Sync() error {
 		return b.err
 	}
 	if !b.failed(b.device.Wait()) {
-		b.mailed = 0
+		b.mailed, b.steps = 0, nil
 	}
 	return b.examine()
 }

@@ -1,8 +1,9 @@
 package cuda
 
 import (
-	"errors"
 	"time"
+
+	"cobot_vla/model/nn"
 )
 
 // Device is all that the backend knows of a GPU and its driver. What implements
@@ -107,18 +108,26 @@ type Info struct {
 	Emulated bool
 }
 
+// deviceError is an nn.ErrDevice that says what is wrong.
+type deviceError string
+
+func (e deviceError) Error() string { return string(e) }
+
+// Is says that another device could do the work.
+func (e deviceError) Is(target error) bool { return target == nn.ErrDevice || target == e }
+
 // What can be wrong with a device, or come to be.
 var (
 	// ErrNotBuilt: this program was built without -tags cuda.
-	ErrNotBuilt = errors.New("this program was built without CUDA: `make cuda` builds cobot_vla_cuda, which runs policies on an NVIDIA GPU")
+	ErrNotBuilt error = deviceError("this program was built without CUDA: `make cuda` builds cobot_vla_cuda, which runs policies on an NVIDIA GPU")
 	// ErrNoDevice: there is no such GPU.
-	ErrNoDevice = errors.New("no CUDA device")
+	ErrNoDevice error = deviceError("no CUDA device")
 	// ErrUnsupported: the GPU, or its driver, is too old for the kernels.
-	ErrUnsupported = errors.New("the GPU or its driver is too old")
+	ErrUnsupported error = deviceError("the GPU or its driver is too old")
 	// ErrMemory: the device has not enough memory left.
-	ErrMemory = errors.New("the GPU is out of memory")
+	ErrMemory error = deviceError("the GPU is out of memory")
 	// ErrLost: the device failed, and nothing can be had from it again.
-	ErrLost = errors.New("the GPU is lost")
+	ErrLost error = deviceError("the GPU is lost")
 )
 
 // Least of what the kernels need: PTX 7.0 for sm_80, and graphs as drivers of CUDA 11.4 (JetPack 5) instantiate them.

@@ -228,7 +228,7 @@ func (b *Backend) halt() {
 		return
 	}
 	atomic.StoreUint32(flag, 0)
-	b.mailed = 0
+	b.mailed, b.steps = 0, nil
 	b.failed(b.device.Zero(b.stopped, 4))
 	for _, c := range s.counters {
 		var now [4]byte
