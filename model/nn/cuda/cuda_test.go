@@ -68,3 +68,67 @@ func TestThePTXIsOfTheseSources(t *testing.T) {
 		t.Errorf("kernels.ptx says %q, the sources are %s: make ptx", first, sum)
 	}
 }
+
+// TestARecordedStepRefuses what its graph can't hold, and a run that does not fit; the first error stays.
+func TestARecordedStepRefuses(t *testing.T) {
+	narrow, err := nn.NewSet(nn.IDRange{From: 0, To: 8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wide, err := nn.NewSet(nn.IDRange{From: 0, To: 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		wrong func(b *cuda.Backend, said nn.Tokens, table nn.Weight)
+		says  string
+	}{
+		"a write": {func(b *cuda.Backend, said nn.Tokens, _ nn.Weight) {
+			x := b.Buf(1, 4)
+			b.Record(narrow, func(*nn.Set) { b.Write(x, make([]float32, 4)) })
+		}, "write: a recorded step"},
+		"a seek": {func(b *cuda.Backend, said nn.Tokens, _ nn.Weight) {
+			cache := b.Cache(nn.CacheSpec{Layers: 1, Capacity: 4, Heads: 1, KVHeads: 1, HeadDim: 2})
+			b.Record(narrow, func(*nn.Set) { b.Seek(cache, 0) })
+		}, "seek: a recorded step"},
+		"a larger set": {func(b *cuda.Backend, said nn.Tokens, table nn.Weight) {
+			step(b, said, table, narrow).Run(wide)
+		}, "a set of 20 tokens"},
+		"no room": {func(b *cuda.Backend, said nn.Tokens, table nn.Weight) {
+			s := step(b, said, table, narrow)
+			for range 9 {
+				s.Run(narrow)
+			}
+		}, "room for no more"},
+	} {
+		b := open(t, cuda.BF16)
+		table := b.Weight(nn.WeightSpec{Name: "w", Parts: []nn.Matrix{nn.FromSlice(20, 4, make([]float32, 80), nil)}})
+		said := b.Tokens(8)
+		b.Put(said, []int32{1})
+		c.wrong(b, said, table)
+		if err := b.Sync(); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// step reads the last token and says another.
+func step(b *cuda.Backend, said nn.Tokens, table nn.Weight, set *nn.Set) nn.Step {
+	x, scores := b.Buf(1, 4), b.Buf(1, set.Size())
+	return b.Record(set, func(set *nn.Set) {
+		b.Embed(x, table, said)
+		b.Scores(scores, x, nil, table, set)
+		b.Pick(said, said, scores, set, 1)
+	})
+}
+
+// TestADeviceWithLittleSharedMemory is told so at the start.
+func TestADeviceWithLittleSharedMemory(t *testing.T) {
+	d := emulator.New(emulator.Config{Modules: &modules, Info: cuda.Info{Name: "small", Shared: 48 << 10}})
+	if _, err := cuda.New(d, cuda.Config{}); err == nil || !strings.Contains(err.Error(), "small") || !strings.Contains(err.Error(), "shared memory") {
+		t.Errorf("it says %v", err)
+	}
+}

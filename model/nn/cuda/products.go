@@ -59,7 +59,8 @@ func tileBytes(size int) int {
 	return 3 * 128 * (80 + 48)
 }
 
-// product is norm(x) Wᵀ; from tells what of dst x shares, which a product can't read while it writes.
+// product is norm(x) Wᵀ. inPlace says that x shares memory with where it goes: a
+// kernel can't read what its other blocks write, so x is copied first.
 func (b *Backend) product(x nn.Buf, n nn.Norm, w *weight, o output, inPlace bool) {
 	fused := o.rows * (w.depth + 8) * 2
 	switch {

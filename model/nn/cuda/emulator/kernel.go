@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -47,6 +48,7 @@ type instr struct {
 	compare    func(a, b uint64) bool
 	text       string
 	line       int
+	transposed bool // of ldmatrix
 	together   bool // all lanes execute it at once, or none may
 }
 
@@ -211,7 +213,7 @@ func (t *translator) instruction(st statement) (instr, error) {
 		if in.sources[0], err = t.list(st.args[0]); err != nil {
 			return in, err
 		}
-		in.negateIf(st.op, "trans")
+		in.transposed = slices.Contains(st.op, "trans")
 		in.a, in.offset, err = t.address(st.args[1])
 		return in, err
 	case "mma":
@@ -260,14 +262,6 @@ func (t *translator) instruction(st statement) (instr, error) {
 		return in, regs(&in.d, &in.a, &in.b)
 	}
 	return in, regs(&in.d, &in.a, &in.b, &in.c)
-}
-
-func (in *instr) negateIf(op []string, part string) {
-	for _, p := range op {
-		if p == part {
-			in.compare = func(uint64, uint64) bool { return true }
-		}
-	}
 }
 
 // logic is an operation on predicates.

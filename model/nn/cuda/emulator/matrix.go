@@ -22,7 +22,7 @@ func ldmatrix(w *warp, in *instr, _ uint32) {
 		to := w.reg(d)
 		for l := range lanes {
 			g, j := l/4, l%4*2
-			if in.compare != nil { // transposed
+			if in.transposed {
 				to[l] = uint64(m[i][j][g]) | uint64(m[i][j+1][g])<<16
 				continue
 			}

@@ -155,7 +155,7 @@ struct Mask {
 #define MASK Mask{(u32)maskKind, (u32)rows, (u32)length, (u32)maskGroup, (const u8 *)visible}
 
 template <u32 padded>
-DEVICE void many(const float *q, u32 ldq, float *dst, u32 ldd, u32 head, u32 dim, const u16 *keys, const u16 *values, const Mask &mask, float factor) {
+DEVICE void many(const float *q, u32 ldq, float *dst, u32 ldd, u32 dim, const u16 *keys, const u16 *values, const Mask &mask, float factor) {
 	constexpr u32 stride = (padded + 8) * 2, stage = CHUNK * stride;
 	const u32 first = block() * 64, g = lane() / 4, j = lane() % 4, w = warp();
 	const u32 base = shared(memory); // queries; keys and values, two stages of each
@@ -245,7 +245,7 @@ DEVICE void many(const float *q, u32 ldq, float *dst, u32 ldd, u32 head, u32 dim
 	KERNEL(128) name(MANY_PARAMETERS) { \
 		u32 head = blockY(), kv = head / ((u32)heads / (u32)kvHeads); \
 		u64 layer = (u64)kv * capacity * padded; \
-		many<padded>((const float *)q + head * (u32)dim, (u32)ldq, (float *)dst + head * (u32)dim, (u32)ldd, head, (u32)dim, \
+		many<padded>((const float *)q + head * (u32)dim, (u32)ldq, (float *)dst + head * (u32)dim, (u32)ldd, (u32)dim, \
 			(const u16 *)keys + layer, (const u16 *)values + layer, MASK, real(scale) * LOG2E); \
 	}
 MANY(attend_many_32, 32)
@@ -261,8 +261,7 @@ KERNEL(128) attend_exact(u64 q, u64 ldq, u64 dst, u64 ldd, u64 rows, u64 heads, 
 	const u32 r = block(), head = blockY(), kv = head / ((u32)heads / (u32)kvHeads), n = (u32)dim;
 	const u32 length = live(position, positionBase);
 	const Mask mask = MASK;
-	const Mask now{mask.kind, mask.rows, length, mask.group, mask.visible};
-	const u32 from = now.from(r), to = now.to(r);
+	const u32 from = mask.from(r), to = mask.to(r);
 	const float *k = (const float *)keys + (u64)kv * capacity * padded, *v = (const float *)values + (u64)kv * capacity * padded;
 	float *score = (float *)memory; // [to - from]
 	for (u32 d = thread(); d < n; d += 128) query[d] = ((const float *)q)[(u64)r * ldq + head * n + d];
@@ -271,7 +270,7 @@ KERNEL(128) attend_exact(u64 q, u64 ldq, u64 dst, u64 ldd, u64 rows, u64 heads, 
 	for (u32 key = from + thread(); key < to; key += 128) {
 		float sum = 0;
 		for (u32 d = 0; d < n; d++) sum = fma(query[d], k[(u64)key * padded + d], sum);
-		sum = now.sees(r, key) ? sum * real(scale) : -INFINITE;
+		sum = mask.sees(r, key) ? sum * real(scale) : -INFINITE;
 		score[key - from] = sum;
 		top = max(top, sum);
 	}

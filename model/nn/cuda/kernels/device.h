@@ -26,7 +26,6 @@ DEVICE u32 warp() { return thread() >> 5; }
 DEVICE u32 block() { return __nvvm_read_ptx_sreg_ctaid_x(); }
 DEVICE u32 blockY() { return __nvvm_read_ptx_sreg_ctaid_y(); }
 DEVICE u32 blockZ() { return __nvvm_read_ptx_sreg_ctaid_z(); }
-DEVICE u32 threads() { return __nvvm_read_ptx_sreg_ntid_x(); }
 DEVICE void barrier() { __syncthreads(); }
 DEVICE void fence() { __nvvm_membar_gl(); }
 DEVICE void fenceSystem() { __nvvm_membar_sys(); }
@@ -53,6 +52,7 @@ DEVICE float exp2(float x) {
 }
 
 #define LOG2E 1.4426950408889634f
+// exp of numbers far from 0 is less exact: x*LOG2E is rounded.
 DEVICE float exp(float x) { return exp2(x * LOG2E); }
 
 // bf16 numbers are the upper halves of f32 numbers.
@@ -133,8 +133,8 @@ DEVICE void multiply(float c[4], const u32 a[4], u32 b0, u32 b1) {
 		: "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
-// Live is a number that the host knows, beside one that only the device does: a
-// recorded step is launched with the same arguments again and again.
+// live is a number that the host knows, and one more that lies on the device, if
+// any: a recorded step is launched with the same arguments again and again.
 DEVICE u32 live(u64 n, u64 base) { return (u32)n + (base ? *(const volatile u32 *)base : 0); }
 
 // stopped says that the host wants no more steps.
