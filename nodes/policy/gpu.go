@@ -45,6 +45,7 @@ func (s *Node) withoutGPU(err error) bool {
 	}
 	s.forget()
 	s.state, s.failure, s.gpuLost = warming, why, err.Error()
+	s.inference = latencies{} // the GPU's say nothing of the processor's: its first chunks are played in sync
 	s.n.Log().Error().Msg(why + ": the processor takes over")
 	broken := s.p
 	s.n.Background(0, func(ctx context.Context, post func(func())) {

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"cobot_vla/model"
 	"cobot_vla/model/nn"
+	"cobot_vla/msgs"
 	"cobot_vla/nodes/rcl"
 	"cobot_vla/nodes/rcl/intra"
 )
@@ -31,24 +33,29 @@ func (m *mortal) Close() error { m.closed++; return errors.New("gone") }
 
 // TestTheProcessorTakesOver: a GPU that disappears between decisions costs time, nothing else.
 func TestTheProcessorTakesOver(t *testing.T) {
-	gpu := &mortal{scripted: scripted{lines: []model.Action{chunk(0.1)}}, left: 1}
+	gpu := &mortal{scripted: scripted{lines: []model.Action{chunk(0.1)}}, left: 5}
 	cpu := &scripted{lines: []model.Action{chunk(0.2)}}
 	var asked []string
-	s := newStageWith(t, nil, func(_, _, _ string, on Compute) (model.Policy, string, error) {
+	s := newStageWith(t, func(c *Config) { c.Latency = 0.01 }, func(_, _, _ string, on Compute) (model.Policy, string, error) {
 		if asked = append(asked, on.Backend); on.Backend == "cpu" {
 			return cpu, "v1", nil
 		}
 		return gpu, "v1", nil
 	})
-	for range 12 {
+	for range 20 {
 		s.run(250 * time.Millisecond)
 		s.played()
 	}
-	if fmt.Sprint(asked) != "[auto cpu]" || gpu.closed == 0 || len(gpu.seen) != 1 || len(cpu.seen) == 0 {
+	if fmt.Sprint(asked) != "[auto cpu]" || gpu.closed == 0 || len(gpu.seen) != 5 || len(cpu.seen) == 0 {
 		t.Fatalf("asked for %v; the GPU saw %d observations and was closed %d times, the processor saw %d", asked, len(gpu.seen), gpu.closed, len(cpu.seen))
 	}
 	if !strings.Contains(s.node.gpuLost, "fallen off the bus") || s.node.state == lostPolicy {
 		t.Errorf("state %s, lost %q", s.node.state, s.node.gpuLost)
+	}
+	// A fast GPU's chunks are due on time; of the processor nothing is known yet.
+	i := slices.IndexFunc(s.chunks, func(c *msgs.ActionChunk) bool { return c.Values[0] == 0.2 })
+	if i < 1 || s.chunks[i-1].Schedule != msgs.Async || s.chunks[i].Schedule != msgs.Sync {
+		t.Errorf("the processor's first chunk is number %d of %d, schedules %d and %d", i, len(s.chunks), s.chunks[max(i-1, 0)].Schedule, s.chunks[max(i, 0)].Schedule)
 	}
 }
 
