@@ -1,19 +1,13 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"cmp"
-	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -133,48 +127,22 @@ func (c *collectCmd) collect(a *app, task scene.Task) error {
 // attempts tries seed after seed, several at once. A seed is tried only when without
 // it there would surely be too few, so that the episodes are the same for any number of jobs.
 func (c *collectCmd) attempts(a *app, task scene.Task, l *ledger, dir string, every time.Duration, say func()) error {
-	ctx, stop := context.WithCancel(a.ctx)
-	defer stop()
-	type result struct {
-		a   attempt
-		err error
-	}
-	results := make(chan result)
 	running, seed := 0, c.Seed
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	var failed error
-	for {
-		for failed == nil && running < c.Jobs && l.kept(c.KeepFailed)+running < c.Episodes {
-			for l.has(seed) {
-				seed++
-			}
-			running++
-			go func(seed uint64) {
-				job := *a
-				job.ctx = ctx
-				t, err := c.attempt(&job, task, dir, seed)
-				results <- result{t, err}
-			}(seed)
+	next := func() (uint64, bool) {
+		if l.kept(c.KeepFailed)+running >= c.Episodes {
+			return 0, false
+		}
+		for l.has(seed) {
 			seed++
 		}
-		if running == 0 {
-			return failed
-		}
-		select {
-		case r := <-results:
-			running--
-			if r.err == nil {
-				r.err = l.add(r.a)
-			}
-			if r.err != nil && failed == nil {
-				failed = r.err
-				stop()
-			}
-		case <-tick.C:
-		}
-		say()
+		running++
+		seed++
+		return seed - 1, true
 	}
+	return parallel(a, c.Jobs, every, say, next, func(a *app, seed uint64) (attempt, error) { return c.attempt(a, task, dir, seed) }, func(t attempt) error {
+		running--
+		return l.add(t)
+	})
 }
 
 // attempt is one episode.
@@ -240,93 +208,29 @@ func sizeOf(folder string) (n int64, err error) {
 	return n, err
 }
 
-// ledger is what became of every seed, in a file that grows by a line with each.
-type ledger struct {
-	path string
-
-	mu   sync.Mutex
-	done map[uint64]attempt
-}
+// ledger is what became of every seed of a task.
+type ledger struct{ *journal[attempt] }
 
 func openLedger(path string) (*ledger, error) {
-	l := &ledger{path: path, done: map[uint64]attempt{}}
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return l, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	lines := bufio.NewScanner(bytes.NewReader(data))
-	lines.Buffer(nil, 1<<20)
-	for n := 1; lines.Scan(); n++ {
-		var t attempt
-		if err := json.Unmarshal(lines.Bytes(), &t); err != nil {
-			if int64(len(data)) > 0 && data[len(data)-1] != '\n' { // the last line was cut off: its seed is tried again
-				break
-			}
-			return nil, fmt.Errorf("%s: line %d: %w", path, n, err)
-		}
-		l.done[t.Seed] = t
-	}
-	return l, errors.Join(lines.Err(), l.sort())
-}
-
-func (l *ledger) add(t attempt) error {
-	line, err := json.Marshal(t)
-	if err != nil {
-		return err
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.done[t.Seed] = t
-	f, err := os.OpenFile(l.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o666)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append(line, '\n'))
-	return errors.Join(err, f.Close())
+	j, err := openJournal(path, func(t attempt) string { return fmt.Sprint(t.Seed) })
+	return &ledger{j}, err
 }
 
 // sort writes the file again, in the order of the seeds.
 func (l *ledger) sort() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return writeFile(l.path, func(f *os.File) error {
-		w := bufio.NewWriter(f)
-		for _, t := range l.attempts() {
-			line, err := json.Marshal(t)
-			if err != nil {
-				return err
-			}
-			_, _ = w.Write(append(line, '\n')) // Flush says what went wrong
-		}
-		return w.Flush()
-	})
-}
-
-func (l *ledger) attempts() []attempt {
 	var all []attempt
-	for _, t := range l.done {
-		all = append(all, t)
-	}
+	l.each(func(t attempt) { all = append(all, t) })
 	slices.SortFunc(all, func(a, b attempt) int { return cmp.Compare(a.Seed, b.Seed) })
-	return all
+	return l.rewrite(all)
 }
 
 func (l *ledger) has(seed uint64) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	_, ok := l.done[seed]
+	_, ok := l.get(fmt.Sprint(seed))
 	return ok
 }
 
 func (l *ledger) count(want func(attempt) int64) (n int64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, t := range l.done {
-		n += want(t)
-	}
+	l.each(func(t attempt) { n += want(t) })
 	return n
 }
 

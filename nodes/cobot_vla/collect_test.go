@@ -132,7 +132,7 @@ func TestLedgerSurvivesACut(t *testing.T) {
 		t.Fatal(err)
 	}
 	if l.kept(false) != 1 || l.failed() != 1 || l.has(3) {
-		t.Errorf("%+v", l.attempts())
+		t.Errorf("%+v", l.done)
 	}
 	if err := os.WriteFile(path, []byte("{\"seed\":1}\n{broken\n{\"seed\":2}\n"), 0o644); err != nil {
 		t.Fatal(err)

@@ -40,6 +40,7 @@ type cli struct {
 	Doctor    doctorCmd    `cmd:"" help:"Say what this machine has and lacks, and how to get it."`
 
 	Collect collectCmd `cmd:"" help:"Record demonstrations in the simulator."`
+	Eval    evalCmd    `cmd:"" help:"Measure a policy in the simulator: success of tasks, chains and suites, with intervals."`
 }
 
 // app is what every command gets.

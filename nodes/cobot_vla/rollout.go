@@ -21,11 +21,12 @@ import (
 // rollout is one episode through the whole node graph in lockstep time: what
 // collecting and evaluation have in common. The same rollout gives the same bytes on any machine.
 type rollout struct {
-	// Task of the simulator and the seed of its initial state.
+	// Task of the simulator and the seed of its initial state. A chain's tasks have commas between them.
 	Task string
 	Seed uint64
-	// Instruction that the robot is given; from it on, steps count.
+	// Instruction that the robot is given; from it on, steps count. Then are those of a chain's other tasks.
 	Instruction string
+	Then        []string
 	// Policy and Checkpoint as the launch files name them.
 	Policy, Checkpoint string
 	// Plant is the mechanics: mujoco or kinematic.
@@ -60,6 +61,8 @@ type rollout struct {
 type outcome struct {
 	Success bool
 	Reason  string
+	// Done counts the tasks that were done.
+	Done int
 	// Steps of the policy's period from the instruction on.
 	Steps int
 	// Lasted is the simulated time from the instruction on.
@@ -263,8 +266,32 @@ func (s *stage) until(cond func() bool, d time.Duration) error {
 	return s.g.ctx.RunUntil(s.a.ctx, func() bool { return cond() || s.g.ctx.Now().After(end) })
 }
 
-// play tells the robot what to do and lets it.
+// play lets the robot do its task, or a chain's tasks until one fails.
 func (s *stage) play(o *outcome) error {
+	began := s.g.ctx.Now()
+	for k, instruction := range append([]string{s.r.Instruction}, s.r.Then...) {
+		if k > 0 && !s.g.sim.Next() {
+			return fmt.Errorf("%d instructions for a chain of %d tasks", 1+len(s.r.Then), k)
+		}
+		v, err := s.attempt(instruction)
+		if err != nil {
+			return err
+		}
+		o.Success, o.Reason = v.Success, v.Reason
+		if !v.Success {
+			break
+		}
+		o.Done++
+	}
+	o.Lasted = s.g.ctx.Now().Sub(began)
+	period := s.timer.period()
+	o.Steps = int((o.Lasted + period - 1) / period)
+	o.Inference, o.Acted = s.w.infer, s.timer.acted
+	return nil
+}
+
+// attempt tells the robot what to do and lets it, until the task is judged or its time is up.
+func (s *stage) attempt(instruction string) (v scene.Verdict, err error) {
 	task := s.g.sim.Task()
 	steps, limit := task.Steps, task.Limit
 	if s.r.Steps > 0 {
@@ -273,27 +300,19 @@ func (s *stage) play(o *outcome) error {
 	if s.r.Limit > 0 {
 		limit = s.r.Limit
 	}
-	period := s.timer.period()
-	began := s.g.ctx.Now()
-	if err := s.w.tell.Publish(&msgs.String{Data: s.r.Instruction}); err != nil {
-		return err
+	limit = min(limit, time.Duration(steps)*s.timer.period())
+	end := s.g.ctx.Now().Add(limit)
+	if err := s.w.tell.Publish(&msgs.String{Data: instruction}); err != nil {
+		return v, err
 	}
-	var v scene.Verdict
-	lasted := func() time.Duration { return s.g.ctx.Now().Sub(began) }
-	err := s.g.ctx.RunUntil(s.a.ctx, func() bool {
+	err = s.g.ctx.RunUntil(s.a.ctx, func() bool {
 		v = s.g.sim.Verdict()
-		return v.Success || v.Over || lasted() >= limit || lasted() >= time.Duration(steps)*period
+		return v.Success || v.Over || !s.g.ctx.Now().Before(end)
 	})
-	if err != nil {
-		return err
-	}
-	o.Success, o.Reason, o.Lasted = v.Success, v.Reason, lasted()
-	o.Steps = int((o.Lasted + period - 1) / period)
 	if !v.Success && !v.Over {
-		o.Reason = fmt.Sprintf("not done within %d steps: %s", o.Steps, v.Reason)
+		v.Reason = fmt.Sprintf("not done within %v: %s", limit, v.Reason)
 	}
-	o.Inference, o.Acted = s.w.infer, s.timer.acted
-	return nil
+	return v, err
 }
 
 // finish ends the recording.

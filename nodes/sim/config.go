@@ -8,8 +8,9 @@ type Config struct {
 	Calibration string `param:"calibration" desc:"the robot's calibration file; empty for the factory default"`
 	// Plant is the mechanics: mujoco (real contact physics) or kinematic (ideal).
 	Plant string `param:"plant" choice:"mujoco,kinematic" desc:"mujoco: contact physics; kinematic: ideal motion, toy grasp"`
-	// Task to set up and to judge, e.g. fetch_bottle.
-	Task string `param:"task" desc:"task to set up and to judge"`
+	// Task to set up and to judge, e.g. fetch_bottle; several, with commas between, are a chain in one scene, judged
+	// one after the other when Next is called.
+	Task string `param:"task" desc:"task to set up and to judge; several with commas between are a chain"`
 	// Seed of the initial state.
 	Seed int `param:"seed" min:"0" desc:"seed of the initial state"`
 	// SocketDir serves the CAN buses as Unix sockets of this folder, for drivers in

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"cobot_vla/calibration"
@@ -26,6 +27,8 @@ type Node struct {
 	n     *rcl.Node
 	cfg   Config
 	robot calibration.Robot
+	tasks []scene.Task
+	at    int // in tasks
 	task  scene.Task
 	scene scene.Scene
 	world world
@@ -54,20 +57,14 @@ func New(n *rcl.Node, cfg Config, network *can.Network) (*Node, error) {
 			return nil, err
 		}
 	}
-	task, err := scene.ByName(cfg.Task)
-	if err != nil {
-		return nil, err
-	}
 	s := &Node{
-		n: n, cfg: cfg, robot: robot, task: task, step: time.Duration(cfg.StepMS) * time.Millisecond,
+		n: n, cfg: cfg, robot: robot, step: time.Duration(cfg.StepMS) * time.Millisecond,
 		arms: map[string]*pipersim.Firmware{},
 	}
-	vary, err := cfg.Variation()
-	if err != nil {
+	if err := s.setUp(); err != nil {
 		return nil, err
 	}
-	s.scene = vary.Vary(task.Sample(uint64(cfg.Seed), cfg.Spread))
-	s.judge = task.Judge(s.scene)
+	var err error
 	if s.world, err = open(cfg, robot, s.scene, n.Now()); err != nil {
 		return nil, err
 	}
@@ -79,6 +76,51 @@ func New(n *rcl.Node, cfg Config, network *can.Network) (*Node, error) {
 		return nil, err
 	}
 	return s, s.advertise()
+}
+
+// setUp draws the scene of the task, or of a chain's.
+func (s *Node) setUp() error {
+	vary, err := s.cfg.Variation()
+	if err != nil {
+		return err
+	}
+	for _, name := range strings.Split(s.cfg.Task, ",") {
+		task, err := scene.ByName(strings.TrimSpace(name))
+		if err != nil {
+			return err
+		}
+		s.tasks = append(s.tasks, task)
+	}
+	drawn := s.tasks[0].Sample(uint64(s.cfg.Seed), s.cfg.Spread)
+	if len(s.tasks) > 1 {
+		var alone []scene.Task // one that comes again brings its things once
+		for _, task := range s.tasks {
+			if !slices.ContainsFunc(alone, func(t scene.Task) bool { return t.Name == task.Name }) {
+				alone = append(alone, task)
+			}
+		}
+		if drawn, err = scene.Chain(alone, uint64(s.cfg.Seed)); err != nil {
+			return err
+		}
+	}
+	s.scene = vary.Vary(drawn)
+	s.begin(0)
+	return nil
+}
+
+// begin judges task k from now on.
+func (s *Node) begin(k int) {
+	s.at, s.task = k, s.tasks[k]
+	s.judge, s.verdict = s.task.Judge(s.scene), scene.Verdict{}
+}
+
+// Next goes on to a chain's next task, in the world as the one before has left it; false after the last.
+func (s *Node) Next() bool {
+	if s.at+1 == len(s.tasks) {
+		return false
+	}
+	s.begin(s.at + 1)
+	return true
 }
 
 // connect puts firmware on the buses.
@@ -221,14 +263,14 @@ func (s *Node) tell(now time.Time) {
 func (s *Node) announce(now time.Time) {
 	_ = s.verdicts.Publish(&msgs.TaskVerdict{
 		Header: msgs.Header{Stamp: msgs.Stamp(now), FrameID: "world"},
-		Task:   s.cfg.Task, Seed: uint64(s.cfg.Seed),
+		Task:   s.task.Name, Seed: uint64(s.cfg.Seed),
 		Success: s.verdict.Success, Progress: s.verdict.Progress, Reason: s.verdict.Reason,
 	})
 }
 
 func (s *Node) diagnose(d *rcl.Status) {
 	d.Add("plant", s.cfg.Plant)
-	d.Add("task", s.cfg.Task)
+	d.Add("task", s.task.Name)
 	d.Add("seed", s.cfg.Seed)
 	if s.broken != nil {
 		d.Error("%v", s.broken)
@@ -237,7 +279,7 @@ func (s *Node) diagnose(d *rcl.Status) {
 	d.OK("%s", s.verdict.Reason)
 }
 
-// Task that was set up.
+// Task that is judged.
 func (s *Node) Task() scene.Task { return s.task }
 
 // Scene that was set up.
