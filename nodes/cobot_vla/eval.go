@@ -194,7 +194,7 @@ func (c *evalCmd) add(g *evalGroup, r rollout, digest string) error {
 		r.Steps = suiteSteps
 	}
 	named := r
-	named.Checkpoint = digest
+	named.Task, named.Checkpoint = g.name, digest
 	hash := named.hash()
 	if err := r.complete(); err != nil {
 		return err
