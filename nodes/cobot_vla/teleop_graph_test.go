@@ -98,6 +98,11 @@ func TestAPersonCorrectsThePolicy(t *testing.T) {
 				_, err := teleop.New(n, teleop.DefaultConfig(), input.NewFakes())
 				return err
 			})
+			if err == nil {
+				err = g.add("recorder", "recorder", rcl.Args{Params: []rcl.ParamOverride{
+					param("recorder", "directory", rcl.StringValue(demo.Out)), param("recorder", "task", rcl.StringValue(demo.Instruction)), param("recorder", "min_free_mib", rcl.IntValue(0)),
+				}})
+			}
 			if err != nil {
 				return err
 			}
@@ -108,6 +113,10 @@ func TestAPersonCorrectsThePolicy(t *testing.T) {
 				var cmd *msgs.JointState
 				_, _ = rcl.Subscribe(n, "arms/command", rcl.Newest, func(m *msgs.JointState, _ rcl.Info) { cmd = m })
 				_, _ = rcl.Subscribe(n, "teleop/correction", rcl.Latched, func(m *msgs.Bool, _ rcl.Info) { corrections = append(corrections, m.Data) })
+				record, _ := rcl.NewClient[msgs.Trigger_Request, msgs.Trigger_Response](n, "recorder/start")
+				n.After(time.Second, func() {
+					record.Go(&msgs.Trigger_Request{}, func(q *msgs.Trigger_Response, err error) { t.Log("record:", q, err) })
+				})
 				from, begun := []float64(nil), time.Time{}
 				_, _ = n.Timer(5*time.Millisecond, func(now time.Time) {
 					if begun.IsZero() {
@@ -142,6 +151,11 @@ func TestAPersonCorrectsThePolicy(t *testing.T) {
 		}
 		if !r.Success || len(corrections) != 3 || !corrections[1] {
 			t.Errorf("success %v, corrections %v", r.Success, corrections)
+		}
+		// The episode knows which part of it is a person's, and who led.
+		seen, err := library{demo.Out}.Episodes()
+		if err != nil || len(seen) != 1 || !seen[0].Corrected {
+			t.Errorf("recorded %+v, %v", seen, err)
 		}
 	}
 }
