@@ -69,9 +69,15 @@ func attempting(task scene.Task, seed uint64, v scene.Variation) rollout {
 	r.set("sim", "textures", rcl.StringValue(v.Texture.String()))
 	r.set("sim", "vary_table_height", rcl.BoolValue(v.TableHeight))
 	r.set("sim", "camera_jitter", rcl.BoolValue(v.Camera))
+	if v.TableHeight { // whoever sets up the robot measures its table
+		r.set("arm", measuredTable, rcl.FloatValue(task.Scene(seed, v).Tables[0].Height))
+	}
 	r.vary = v
 	return r
 }
+
+// measuredTable is the arm node's parameter that differs from seed to seed.
+const measuredTable = "table_height_m"
 
 // complete sets what depends on the policy and on the parts of domain randomisation that are the graph's.
 func (r *rollout) complete() error {
@@ -120,7 +126,7 @@ func (r rollout) hash() string {
 	params := map[string][]string{}
 	for executable, list := range r.Params {
 		for _, p := range list {
-			if !strings.HasPrefix(p.Name, "film_") {
+			if !strings.HasPrefix(p.Name, "film_") && p.Name != measuredTable {
 				params[executable] = append(params[executable], p.Name+"="+p.Value.String())
 			}
 		}
