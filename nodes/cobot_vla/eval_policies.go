@@ -14,6 +14,7 @@ import (
 	"cobot_vla/model/checkpoint"
 	"cobot_vla/model/llavavla"
 	"cobot_vla/model/nn/cpu"
+	"cobot_vla/nodes/policy"
 )
 
 // policies are opened once for many episodes: one for each that runs at a time.
@@ -61,13 +62,13 @@ type kept struct {
 }
 
 // open gives it to a graph, and makes it the first time.
-func (k *kept) open(kind, dir, robot string) (model.Policy, string, error) {
+func (k *kept) open(kind, dir, robot string, on policy.Compute) (model.Policy, string, error) {
 	if k.policy == nil {
 		var err error
 		if kind == "llavavla" {
 			k.policy, k.version, err = k.network(dir, robot)
 		} else {
-			k.policy, k.version, err = openPolicy(kind, dir, robot)
+			k.policy, k.version, err = openPolicy(kind, dir, robot, on)
 		}
 		if err != nil {
 			return nil, "", err
