@@ -12,8 +12,6 @@ import (
 
 	"cobot_vla/model"
 	"cobot_vla/model/checkpoint"
-	"cobot_vla/model/llavavla"
-	"cobot_vla/model/nn/cpu"
 	"cobot_vla/nodes/policy"
 )
 
@@ -64,36 +62,19 @@ type kept struct {
 // open gives it to a graph, and makes it the first time.
 func (k *kept) open(kind, dir, robot string, on policy.Compute) (model.Policy, string, error) {
 	if k.policy == nil {
-		var err error
-		if kind == "llavavla" {
-			k.policy, k.version, err = k.network(dir, robot)
-		} else {
-			k.policy, k.version, err = openPolicy(kind, dir, robot, on)
+		if k.precision != "" {
+			on.Precision = k.precision
 		}
-		if err != nil {
+		if k.threads != 0 {
+			on.Threads = k.threads
+		}
+		var err error
+		if k.policy, k.version, err = openPolicy(kind, dir, robot, on); err != nil {
 			return nil, "", err
 		}
 	}
 	k.policy.Reset()
 	return unclosed{k.policy}, k.version, nil
-}
-
-// network opens LLaVA-VLA with the flags' precision and threads.
-func (k *kept) network(dir, robot string) (model.Policy, string, error) {
-	b, err := bind("llavavla", dir, robot)
-	if err != nil {
-		return nil, "", err
-	}
-	c := llavavla.DefaultConfig()
-	c.CPU.Threads = k.threads
-	if k.precision != "" {
-		c.CPU.Precision = cpu.Precision(k.precision)
-	}
-	p, err := llavavla.Open(dir, c)
-	if err != nil {
-		return nil, "", err
-	}
-	return p, b.stats.Version(), nil
 }
 
 // unclosed is a policy that its graph does not close.
