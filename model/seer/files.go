@@ -83,8 +83,8 @@ func plain(instruction string) string {
 	return strings.ToLower(strings.Join(strings.Fields(strings.TrimRight(strings.TrimSpace(instruction), ".!")), " "))
 }
 
-// Feature of an instruction; the error lists what is known.
-func (s Sentences) Feature(instruction string) ([]float32, error) {
+// Lookup is the feature of an instruction; the error lists what is known.
+func (s Sentences) Lookup(instruction string) ([]float32, error) {
 	if f, ok := s[plain(instruction)]; ok {
 		return f, nil
 	}

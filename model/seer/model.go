@@ -212,3 +212,9 @@ func (m *Model) look(stage string, x nn.Buf) {
 		m.observe(stage, x)
 	}
 }
+
+// Read copies a buffer of the model's to the host.
+func (m *Model) Read(x nn.Buf) ([]float32, error) {
+	v := make([]float32, x.Rows*x.Cols)
+	return v, m.b.Read(v, x)
+}

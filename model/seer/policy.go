@@ -80,7 +80,7 @@ type network struct {
 
 // Instruct implements continuous.Network.
 func (n *network) Instruct(instruction string) error {
-	f, err := n.sentences.Feature(instruction)
+	f, err := n.sentences.Lookup(instruction)
 	if err != nil {
 		return err
 	}

@@ -55,12 +55,7 @@ func (c *Checkpoint) overlay(trained string) error {
 		}
 		return err
 	}
-	err := lay(SeerFile, func(name string) string {
-		if isHead(name) {
-			return "seer." + name
-		}
-		return "" // Seer's state encoder and all else has another width
-	})
+	err := lay(SeerFile, HeadName)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -93,6 +88,15 @@ func TrainedName(name string) string {
 		return ""
 	}
 	return name
+}
+
+// HeadName is the name that a tensor of Seer goes by here: its decoder's and heads', "" for
+// all others. Its state encoder has another width.
+func HeadName(name string) string {
+	if isHead(name) {
+		return "seer." + name
+	}
+	return ""
 }
 
 // FileName is the name that a tensor has in a VITA-VLA checkpoint, by the one it goes by here.

@@ -1,0 +1,183 @@
+package distill
+
+import (
+	"errors"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"cobot_vla/model/continuous"
+	"cobot_vla/model/nn/tape"
+	"cobot_vla/model/seer"
+	"cobot_vla/model/weights"
+)
+
+// seerLesson is the recipe seer: a small action model that learns all of its parts
+// from demonstrations, with a table of instructions in place of CLIP's text encoder.
+type seerLesson struct {
+	r         *run
+	s         *Seer
+	config    seer.Config
+	src       fresh
+	eyes      *continuous.Eyes
+	sentences seer.Sentences
+}
+
+func newSeerLesson(r *run) (*seerLesson, error) {
+	l := &seerLesson{r: r, config: seer.Tiny(r.History), src: newFresh(r.Seed), sentences: seer.Sentences{}}
+	l.config.GripperWidth = r.manifest.Continuous.Gripper == "width"
+	l.src.grid, l.src.width = l.config.Grid(), l.config.VisionHidden
+	r.predictions = l.config.Predictions
+	for _, instruction := range r.data.Instructions() {
+		f := make([]float32, l.config.Text)
+		m, err := l.src.Matrix("sentence "+instruction, 1, l.config.Text)
+		if err != nil {
+			return nil, err
+		}
+		m.Read(f, 0)
+		l.sentences[instruction] = f
+	}
+	l.eyes = continuous.NewEyes(continuous.CLIP(l.config.Image), r.manifest.Cameras)
+	b, err := r.backend()
+	if err != nil {
+		return nil, err
+	}
+	if l.s, err = NewSeer(b, l.config, l.src); err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	return l, nil
+}
+
+func (l *seerLesson) judge(s *Sequence, scale float64) (float64, error) {
+	lesson, err := l.r.seerLesson(s, l.eyes, l.sentences)
+	if err != nil {
+		return 0, err
+	}
+	return l.s.Act(lesson, l.r.Loss, scale, true)
+}
+
+// seerLesson is a sequence as a Seer sees it.
+func (r *run) seerLesson(s *Sequence, eyes *continuous.Eyes, sentences seer.Sentences) (*SeerLesson, error) {
+	l := &SeerLesson{}
+	var err error
+	if l.Text, err = sentences.Lookup(s.Observations[0].Instruction); err != nil {
+		return nil, err
+	}
+	if l.Pixels, err = look(eyes, s); err != nil {
+		return nil, err
+	}
+	if l.States, err = r.states(s); err != nil {
+		return nil, err
+	}
+	l.Labels, err = r.labels(s)
+	return l, err
+}
+
+// save writes a checkpoint that the policy loads.
+func (l *seerLesson) save() error {
+	var trunk, vision []tensor
+	for _, p := range l.s.Tape.Params() {
+		t := parameter(l.s.Tape, p, p.Name)
+		if name, ok := strings.CutPrefix(p.Name, "mae."); ok {
+			t.name = name
+			vision = append(vision, t)
+			continue
+		}
+		if isConv1D(p.Name) { // GPT-2's layers are stored inputs first
+			t = transposed(t)
+		}
+		trunk = append(trunk, t)
+	}
+	for _, name := range []string{"pos_embed", "cls_token"} {
+		rows := 1
+		if name == "pos_embed" {
+			rows += l.config.Patches()
+		}
+		vision = append(vision, tensor{name: name, shape: []int{1, rows, l.config.VisionHidden}, values: func() ([]float32, error) {
+			return l.src.Vector("mae."+name, rows*l.config.VisionHidden)
+		}})
+	}
+	byName := func(a, b tensor) int { return strings.Compare(a.name, b.name) }
+	slices.SortFunc(trunk, byName)
+	slices.SortFunc(vision, byName)
+	return errors.Join(
+		seer.WriteConfig(l.r.Out, l.config),
+		seer.WriteSentences(l.r.Out, l.sentences),
+		writeTensors(filepath.Join(l.r.Out, seer.VisionFile), vision),
+		writeTensors(filepath.Join(l.r.Out, seer.WeightsFile), trunk),
+		l.r.bindTo(seer.Kind),
+	)
+}
+
+func isConv1D(name string) bool {
+	if !strings.HasPrefix(name, "transformer_backbone.h.") || !strings.HasSuffix(name, ".weight") {
+		return false
+	}
+	return strings.Contains(name, ".c_attn.") || strings.Contains(name, ".c_proj.") || strings.Contains(name, ".c_fc.")
+}
+
+func transposed(t tensor) tensor {
+	rows, cols := t.shape[0], t.shape[1]
+	values := t.values
+	return tensor{name: t.name, shape: []int{cols, rows}, values: func() ([]float32, error) {
+		v, err := values()
+		if err != nil {
+			return nil, err
+		}
+		out := make([]float32, len(v))
+		for r := range rows {
+			for c := range cols {
+				out[c*rows+r] = v[r*cols+c]
+			}
+		}
+		return out, nil
+	}}
+}
+
+func (l *seerLesson) optimiser() *tape.Optimiser { return l.s.Optimiser }
+func (l *seerLesson) tape() *tape.Tape           { return l.s.Tape }
+func (l *seerLesson) close() error               { return l.s.Close() }
+
+// teacher is a Seer that knows, on a backend of its own.
+type teacher struct {
+	model     *seer.Model
+	config    seer.Config
+	eyes      *continuous.Eyes
+	sentences seer.Sentences
+	close     func() error
+}
+
+func (r *run) openTeacher() (*teacher, error) {
+	files, err := seer.OpenFiles(r.Teacher)
+	if err != nil {
+		return nil, err
+	}
+	defer files.Close()
+	t := &teacher{config: files.Config}
+	if t.sentences, err = files.Sentences(); err != nil {
+		return nil, err
+	}
+	b, err := r.backend()
+	if err != nil {
+		return nil, err
+	}
+	t.close = b.Close
+	t.eyes = continuous.NewEyes(continuous.CLIP(t.config.Image), r.manifest.Cameras)
+	if t.model, err = seer.Build(b, t.config, weights.Files{Weights: files.Weights}, seer.Options{}); err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	return t, nil
+}
+
+// features of every step's action tokens: what the alignment learns.
+func (t *teacher) features(r *run, s *Sequence) ([]float32, error) {
+	l, err := r.seerLesson(s, t.eyes, t.sentences)
+	if err != nil {
+		return nil, err
+	}
+	x, err := features(t.model, l)
+	if err != nil {
+		return nil, err
+	}
+	return t.model.Read(x)
+}

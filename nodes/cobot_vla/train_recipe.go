@@ -1,0 +1,70 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"cobot_vla/model/distill"
+)
+
+// recipeFlags are what the policies that predict numbers are taught by.
+type recipeFlags struct {
+	Recipe        string  `help:"Instead of LLaVA-VLA: seer (the small action model), vita-base (a fresh vision-language model, which learns to name what it sees), vita-align and vita-finetune (VITA-VLA's two stages)." enum:",seer,vita-base,vita-align,vita-finetune" default:""`
+	Teacher       string  `help:"Of vita-align and vita-finetune: folder of the Seer to learn from, whose decoder and heads are kept."`
+	History       int     `help:"Of a recipe: steps of a sequence." default:"4"`
+	AlignLoss     string  `help:"Of vita-align: squared (the paper's) or distance (the released code's)." enum:"squared,distance" default:"squared"`
+	ArmLoss       string  `help:"Of seer and vita-finetune: absolute (the paper's), mean-absolute or smooth (the released code's)." enum:"absolute,mean-absolute,smooth" default:"absolute"`
+	GripperLoss   string  `help:"Of seer and vita-finetune: cross-entropy of a binary gripper, or width." enum:"cross-entropy,width" default:"cross-entropy"`
+	GripperWeight float64 `help:"Weight of the gripper's loss beside the arm's." default:"0.01"`
+	Stage         string  `help:"Of vita-finetune: finetune (the paper's), finetune-code (the connector learns too) or freeze-vlm. From a base it is the baseline only-finetune." enum:"finetune,finetune-code,freeze-vlm" default:"finetune"`
+}
+
+// recipe teaches by a recipe of distill. Flags that it shares with LLaVA-VLA's training keep their meaning.
+func (c *trainRunCmd) recipe(a *app) error {
+	data, err := openSequences(c.Data)
+	if err != nil {
+		return err
+	}
+	d := distill.DefaultConfig()
+	d.Recipe, d.Out, d.From, d.Teacher = distill.Recipe(c.Recipe), c.Out, c.From, c.Teacher
+	d.Steps, d.Batch, d.History, d.Rate, d.Warmup, d.Clip, d.Seed = c.Steps, c.Batch, c.History, c.Rate, c.Warmup, c.Clip, c.Seed
+	d.Align, d.Stage, d.Threads, d.Precision = distill.Align(c.AlignLoss), distill.Stage(c.Stage), c.Threads, c.Precision
+	d.Loss = distill.ActionLoss{Arm: distill.Arm(c.ArmLoss), Gripper: distill.Gripper(c.GripperLoss), Weight: c.GripperWeight}
+	d.Budget = time.Duration(c.MaxMinutes * float64(time.Minute))
+	live, shown := onTerminal(a.stderr), time.Duration(0)
+	d.Report = func(p distill.Progress) {
+		every := 30 * time.Second
+		if live {
+			every = 200 * time.Millisecond
+		}
+		if p.Step < p.Steps && shown > 0 && p.Took-shown < every {
+			return
+		}
+		shown = p.Took
+		line := fmt.Sprintf("step %d of %d, loss %.4f, gradient %.3g, rate %.1e, %.1f s", p.Step, p.Steps, p.Loss, p.GradNorm, p.Rate, p.Took.Seconds())
+		if live {
+			fmt.Fprint(a.stderr, clearLine, line)
+			return
+		}
+		fmt.Fprintln(a.stderr, line)
+	}
+	r, err := distill.Run(a.ctx, d, data)
+	if live {
+		fmt.Fprintln(a.stderr)
+	}
+	if err != nil && !(errors.Is(err, a.ctx.Err()) && r.Step > 0) {
+		return err
+	}
+	fmt.Fprintf(a.stdout, "%s: %s, step %d of %d, %s parameters learned, loss %.4f at first, %.4f at last\n", c.Out, c.Recipe, r.Step, d.Steps, grouped(int64(r.Learned)), r.First, r.Last)
+	return err
+}
+
+// openSequences opens what a recipe learns from.
+func openSequences(paths []string) (distill.Data, error) {
+	if len(paths) == 1 && paths[0] == "toy" {
+		const side = 84
+		return distill.NewToy(side)
+	}
+	return nil, fmt.Errorf("%q: recipes learn from sequences of steps, for which there is no reader of recordings yet; --data toy needs none", paths)
+}
