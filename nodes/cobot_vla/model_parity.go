@@ -14,6 +14,7 @@ import (
 	"text/tabwriter"
 
 	"cobot_vla/model/checkpoint"
+	"cobot_vla/model/distill"
 	parity "cobot_vla/model/golden"
 	"cobot_vla/model/llavavla"
 	"cobot_vla/model/nn"
@@ -26,7 +27,7 @@ import (
 // modelParityCmd compares with the original implementation's outputs.
 type modelParityCmd struct {
 	Checkpoint string `help:"Folder of the checkpoint." required:""`
-	Golden     string `help:"Safetensors file of reference outputs, with info.json beside it, or its folder. Empty takes golden.safetensors in the checkpoint's."`
+	Golden     string `help:"Safetensors file of reference outputs, with info.json beside it, or its folder. Empty takes golden.safetensors, or train.safetensors, in the checkpoint's."`
 	Precision  string `help:"f32, bf16, w8a16 or int8. Only f32 is held to the tolerances, the others to the greedy ids." default:"f32"`
 	processor
 	onGPU
@@ -105,16 +106,43 @@ func goldenFile(name, checkpoint string) string {
 	if name == "" {
 		name = checkpoint
 	}
-	if info, err := os.Stat(name); err == nil && info.IsDir() {
-		return filepath.Join(name, "golden.safetensors")
+	if info, err := os.Stat(name); err != nil || !info.IsDir() {
+		return name
 	}
-	return name
+	file := filepath.Join(name, "golden.safetensors")
+	if _, err := os.Stat(file); err != nil {
+		if train := filepath.Join(name, "train.safetensors"); isFile(train) {
+			return train
+		}
+	}
+	return file
+}
+
+// isDistillation says whether the golden file holds trainings of VITA-VLA.
+func (c *modelParityCmd) isDistillation() (bool, error) {
+	file, err := checkpoint.OpenFile(c.Golden)
+	if err != nil {
+		return false, err
+	}
+	return distill.IsTraining(file), file.Close()
+}
+
+func isFile(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.Mode().IsRegular()
 }
 
 // compare runs the golden cases of the checkpoint's kind.
 func (c *modelParityCmd) compare(ctx context.Context, b nn.Backend) (reports []parity.Report, err error) {
 	switch kindOf(c.Checkpoint) {
 	case vitavla.Kind:
+		if training, err := c.isDistillation(); training || err != nil {
+			if err != nil {
+				return nil, err
+			}
+			backend := func() (nn.Gradients, error) { return cpu.New(c.config(c.Precision)) }
+			return distill.CompareTraining(ctx, backend, c.Checkpoint, c.Golden)
+		}
 		return vitavla.CompareGolden(ctx, b, c.Checkpoint, c.Golden)
 	case seer.Kind:
 		files, err := seer.OpenFiles(c.Checkpoint)

@@ -643,6 +643,9 @@ func TestModelParityOfContinuousPolicies(t *testing.T) {
 	if out := mustCommand(t, "model", "parity", "--checkpoint", seer, "--precision", "bf16"); !strings.Contains(out, "beyond") {
 		t.Error(out)
 	}
+	if out := mustCommand(t, "model", "parity", "--checkpoint", vita, "--golden", filepath.Join(golden, "vita_train")); !strings.Contains(out, "5 of 5 cases agree") || strings.Contains(out, "beyond") {
+		t.Error(out)
+	}
 	refused(t, "text_feature", "model", "parity", "--checkpoint", seer, "--golden", vita)
 }
 
@@ -655,4 +658,15 @@ func TestModelConvertPth(t *testing.T) {
 	}
 	refused(t, "no dictionary", "model", "convert", "--pth", pth, "--out", to, "--key", "ema")
 	refused(t, "--checkpoint", "model", "convert")
+}
+
+// TestTrainRecipe teaches the small action model for two steps, and refuses what it can't do.
+func TestTrainRecipe(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "seer")
+	said := mustCommand(t, "train", "--recipe", "seer", "--data", "toy", "--out", out, "--steps", "2", "--batch", "1", "--micro", "1", "--history", "2", "--precision", "f32")
+	if !strings.Contains(said, "seer, step 2 of 2") {
+		t.Error(said)
+	}
+	refused(t, "teacher is empty", "train", "--recipe", "vita-align", "--data", "toy", "--out", out, "--from", out)
+	refused(t, "no reader of recordings", "train", "--recipe", "seer", "--data", "x.mcap", "--out", out)
 }

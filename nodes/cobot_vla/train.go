@@ -47,6 +47,7 @@ type trainRunCmd struct {
 	LookEvery  int           `help:"Steps between two looks at held-out examples; 0 at the end only." default:"500"`
 	Held       int           `help:"Held-out examples to look at." default:"64"`
 	drawFlags
+	recipeFlags
 }
 
 // config of the run.
@@ -66,6 +67,9 @@ func (c *trainRunCmd) config() train.Config {
 
 // Run implements the command.
 func (c *trainRunCmd) Run(a *app) error {
+	if c.Recipe != "" {
+		return c.recipe(a)
+	}
 	config := c.config()
 	if err := config.Validate(); err != nil {
 		return err
