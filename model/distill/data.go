@@ -9,9 +9,9 @@ import (
 type Sequence struct {
 	// Observations of its steps; the instruction is that of the first.
 	Observations []model.Observation
-	// Actions that were done, one a step from the first on, in the order of the
-	// manifest and its units; as many more than there are steps as are predicted beyond the last.
-	Actions [][]float64
+	// Actions are what was right to do from every step on, as many as are predicted, in the
+	// order of the manifest and its units.
+	Actions [][][]float64
 	// Words say of every step what there is to see: the instruction, the phase, the objects'
 	// places. Only the recipe vita-base reads them.
 	Words []string
@@ -19,9 +19,9 @@ type Sequence struct {
 
 // Data is what a recipe learns from.
 type Data interface {
-	// Sample fills into with sequences of so many steps, and of as many actions as these and ahead.
+	// Sample fills into with sequences of so many steps, and as many actions from each on.
 	// They depend on seed, step and the numbers alone.
-	Sample(seed, step uint64, steps, ahead int, into []Sequence) error
+	Sample(seed, step uint64, steps, actions int, into []Sequence) error
 	// Instructions of all sequences.
 	Instructions() []string
 	// Vocabulary is text that a tokenizer is learned from: instructions and words.

@@ -59,7 +59,7 @@ func Run(ctx context.Context, c Config, data Data) (result Result, err error) {
 		if ctx.Err() != nil || c.Budget > 0 && c.Now().Sub(began) >= c.Budget {
 			break
 		}
-		if err := data.Sample(c.Seed, uint64(step), c.History, r.predictions-1, batch); err != nil {
+		if err := data.Sample(c.Seed, uint64(step), c.History, r.predictions, batch); err != nil {
 			return result, err
 		}
 		p, err := r.step(step, batch)
@@ -161,13 +161,16 @@ func (r *run) step(step int, batch []Sequence) (Progress, error) {
 
 // labels are what every step of a sequence should predict, one step behind the other.
 func (r *run) labels(s *Sequence) ([][7]float32, error) {
-	if len(s.Actions) != len(s.Observations)+r.predictions-1 {
-		return nil, fmt.Errorf("a sequence of %d observations has %d actions, expected %d", len(s.Observations), len(s.Actions), len(s.Observations)+r.predictions-1)
+	if len(s.Actions) != len(s.Observations) {
+		return nil, fmt.Errorf("a sequence of %d observations has actions of %d", len(s.Observations), len(s.Actions))
 	}
 	var labels [][7]float32
-	for i := range s.Observations {
-		for k := range r.predictions {
-			p, err := r.robot.Target(s.Actions[i+k])
+	for i, actions := range s.Actions {
+		if len(actions) < r.predictions {
+			return nil, fmt.Errorf("step %d of a sequence has %d actions, expected %d", i, len(actions), r.predictions)
+		}
+		for _, action := range actions[:r.predictions] {
+			p, err := r.robot.Target(action)
 			if err != nil {
 				return nil, err
 			}

@@ -19,8 +19,8 @@ import (
 // lessonsOfOneDay are the same at every step, so that a few steps show whether something is learned.
 type lessonsOfOneDay struct{ *Toy }
 
-func (d lessonsOfOneDay) Sample(seed, _ uint64, steps, ahead int, into []Sequence) error {
-	return d.Toy.Sample(seed, 0, steps, ahead, into)
+func (d lessonsOfOneDay) Sample(seed, _ uint64, steps, actions int, into []Sequence) error {
+	return d.Toy.Sample(seed, 0, steps, actions, into)
 }
 
 // teach runs a recipe on the toy for a few steps and looks whether it learned.
@@ -58,7 +58,7 @@ func act(t *testing.T, p model.Policy, err error) {
 		t.Fatal(err)
 	}
 	s := make([]Sequence, 1)
-	if err := toy.Sample(7, 0, 3, 2, s); err != nil {
+	if err := toy.Sample(7, 0, 3, 3, s); err != nil {
 		t.Fatal(err)
 	}
 	for _, obs := range s[0].Observations {
@@ -123,7 +123,7 @@ func TestSeerGradient(t *testing.T) {
 	l := r.student.(*seerLesson)
 	defer l.close()
 	s := make([]Sequence, 1)
-	if err := toy.Sample(1, 0, 2, 2, s); err != nil {
+	if err := toy.Sample(1, 0, 2, 3, s); err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range l.s.Params() {

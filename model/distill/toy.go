@@ -57,17 +57,17 @@ func (t *Toy) Vocabulary() []string {
 }
 
 // Sample implements Data.
-func (t *Toy) Sample(seed, step uint64, steps, ahead int, into []Sequence) error {
+func (t *Toy) Sample(seed, step uint64, steps, actions int, into []Sequence) error {
 	rng := rand.New(rand.NewPCG(seed, step))
 	for i := range into {
-		t.draw(rng, steps, ahead, &into[i])
+		t.draw(rng, steps, actions, &into[i])
 	}
 	return nil
 }
 
 var colours = [2][3]byte{{220, 60, 50}, {60, 90, 220}}
 
-func (t *Toy) draw(rng *rand.Rand, steps, ahead int, s *Sequence) {
+func (t *Toy) draw(rng *rand.Rand, steps, actions int, s *Sequence) {
 	*s = Sequence{}
 	which := rng.IntN(2)
 	var places [2][2]float64
@@ -84,7 +84,8 @@ func (t *Toy) draw(rng *rand.Rand, steps, ahead int, s *Sequence) {
 	for i := range goal {
 		goal[i] = 0.8 * (2*places[which][i%2] - 1) * math.Cos(float64(i)/2)
 	}
-	for k := range steps + ahead {
+	var done [][]float64
+	for k := range steps + actions - 1 {
 		if k < steps {
 			s.Observations = append(s.Observations, t.see(rng, which, places, at))
 			phase := "going"
@@ -106,8 +107,11 @@ func (t *Toy) draw(rng *rand.Rand, steps, ahead int, s *Sequence) {
 		for i, x := range next {
 			action[i] = t.stats.ActMin[i] + (x+1)/2*(t.stats.ActMax[i]-t.stats.ActMin[i])
 		}
-		s.Actions = append(s.Actions, action)
+		done = append(done, action)
 		at = next
+	}
+	for k := range steps {
+		s.Actions = append(s.Actions, done[k:k+actions])
 	}
 }
 

@@ -668,5 +668,5 @@ func TestTrainRecipe(t *testing.T) {
 		t.Error(said)
 	}
 	refused(t, "teacher is empty", "train", "--recipe", "vita-align", "--data", "toy", "--out", out, "--from", out)
-	refused(t, "no reader of recordings", "train", "--recipe", "seer", "--data", "x.mcap", "--out", out)
+	refused(t, "no such file", "train", "--recipe", "seer", "--data", "nowhere", "--out", out)
 }

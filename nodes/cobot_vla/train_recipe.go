@@ -10,8 +10,9 @@ import (
 
 // recipeFlags are what the policies that predict numbers are taught by.
 type recipeFlags struct {
-	Recipe        string  `help:"Instead of LLaVA-VLA: seer (the small action model), vita-base (a fresh vision-language model, which learns to name what it sees), vita-align and vita-finetune (VITA-VLA's two stages)." enum:",seer,vita-base,vita-align,vita-finetune" default:""`
+	Recipe        string  `help:"Instead of LLaVA-VLA, and from folders of demonstrations as cobot_vla collect leaves them (or toy): seer (the small action model), vita-base (a fresh vision-language model, which learns to name what it sees), vita-align and vita-finetune (VITA-VLA's two stages)." enum:",seer,vita-base,vita-align,vita-finetune" default:""`
 	Teacher       string  `help:"Of vita-align and vita-finetune: folder of the Seer to learn from, whose decoder and heads are kept."`
+	Arm           string  `help:"Of a recipe: the arm that is taught, with the front camera and its own." enum:"left,right" default:"left"`
 	History       int     `help:"Of a recipe: steps of a sequence." default:"4"`
 	AlignLoss     string  `help:"Of vita-align: squared (the paper's) or distance (the released code's)." enum:"squared,distance" default:"squared"`
 	ArmLoss       string  `help:"Of seer and vita-finetune: absolute (the paper's), mean-absolute or smooth (the released code's)." enum:"absolute,mean-absolute,smooth" default:"absolute"`
@@ -22,7 +23,7 @@ type recipeFlags struct {
 
 // recipe teaches by a recipe of distill. Flags that it shares with LLaVA-VLA's training keep their meaning.
 func (c *trainRunCmd) recipe(a *app) error {
-	data, err := openSequences(c.Data)
+	data, err := openSequences(c.Data, c.Arm)
 	if err != nil {
 		return err
 	}
@@ -58,13 +59,4 @@ func (c *trainRunCmd) recipe(a *app) error {
 	}
 	fmt.Fprintf(a.stdout, "%s: %s, step %d of %d, %s parameters learned, loss %.4f at first, %.4f at last\n", c.Out, c.Recipe, r.Step, d.Steps, grouped(int64(r.Learned)), r.First, r.Last)
 	return err
-}
-
-// openSequences opens what a recipe learns from.
-func openSequences(paths []string) (distill.Data, error) {
-	if len(paths) == 1 && paths[0] == "toy" {
-		const side = 84
-		return distill.NewToy(side)
-	}
-	return nil, fmt.Errorf("%q: recipes learn from sequences of steps, for which there is no reader of recordings yet; --data toy needs none", paths)
 }
