@@ -29,6 +29,7 @@ type modelManifestCmd struct {
 	Dir         string `arg:"" help:"Folder of the checkpoint."`
 	Calibration string `help:"The robot's calibration file; empty for the factory default."`
 	bindFlags
+	continuousFlags
 	Force bool `help:"Replace a manifest or statistics that are there."`
 }
 
@@ -63,6 +64,9 @@ func (c *modelManifestCmd) Run(a *app) (err error) {
 	robot, err := robotOf(c.Calibration)
 	if err != nil {
 		return err
+	}
+	if kind := kindOf(c.Dir); kind != "llavavla" {
+		return c.continuous(a, kind, robot)
 	}
 	files, err := checkpoint.Open(c.Dir)
 	if err != nil {

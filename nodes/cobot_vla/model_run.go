@@ -12,9 +12,12 @@ import (
 
 	"cobot_vla/model"
 	"cobot_vla/model/checkpoint"
+	"cobot_vla/model/continuous"
 	"cobot_vla/model/llavavla"
+	"cobot_vla/model/seer"
 	"cobot_vla/model/token"
 	"cobot_vla/model/vision"
+	"cobot_vla/model/vitavla"
 )
 
 // modelRunCmd is one decision.
@@ -63,9 +66,7 @@ type stageSeconds struct {
 // Run implements the command.
 func (c *modelRunCmd) Run(a *app) (err error) {
 	start := time.Now()
-	p, err := await(a, "loading "+c.Checkpoint, nil, func() (*llavavla.Policy, error) {
-		return llavavla.Open(c.Checkpoint, c.policyConfig(c.Precision))
-	})
+	p, err := await(a, "loading "+c.Checkpoint, nil, c.open)
 	if err != nil {
 		return err
 	}
@@ -86,6 +87,19 @@ func (c *modelRunCmd) Run(a *app) (err error) {
 	d := newDecision(p.Manifest(), c.Instruction, action)
 	d.LoadS, d.WarmS = loaded.Sub(start).Seconds(), warm.Sub(loaded).Seconds()
 	return json.NewEncoder(a.stdout).Encode(d)
+}
+
+// open loads a policy of any kind that has a network.
+func (c *modelRunCmd) open() (model.Policy, error) {
+	config := continuous.DefaultConfig()
+	config.CPU = c.config(c.Precision)
+	switch kindOf(c.Checkpoint) {
+	case vitavla.Kind:
+		return vitavla.Open(c.Checkpoint, config)
+	case seer.Kind:
+		return seer.Open(c.Checkpoint, config)
+	}
+	return llavavla.Open(c.Checkpoint, c.policyConfig(c.Precision))
 }
 
 // observe makes an observation of the command line.

@@ -25,6 +25,7 @@ import (
 	"cobot_vla/model/llavavla"
 	"cobot_vla/model/nn"
 	"cobot_vla/model/nn/ref"
+	"cobot_vla/model/text"
 	"cobot_vla/model/vision"
 )
 
@@ -669,4 +670,36 @@ func TestTrainRecipe(t *testing.T) {
 	}
 	refused(t, "teacher is empty", "train", "--recipe", "vita-align", "--data", "toy", "--out", out, "--from", out)
 	refused(t, "no such file", "train", "--recipe", "seer", "--data", "nowhere", "--out", out)
+}
+
+// TestModelManifestOfContinuousPolicies binds VITA-VLA to an arm and asks it for a decision.
+func TestModelManifestOfContinuousPolicies(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"config.json", "model.safetensors", "seer.safetensors", "vita_vla.safetensors"} {
+		data, err := os.ReadFile(filepath.Join(golden, "vita_tiny", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(dir, name), data)
+	}
+	write(t, filepath.Join(dir, "tokenizer.json"), text.Synthetic(390))
+	refused(t, "has no statistics.yaml", "model", "manifest", filepath.Join(golden, "vita_tiny"))
+	out := mustCommand(t, "model", "manifest", dir, "--from-limits", "--arm", "right", "--selection", "all", "--gripper", "binary")
+	if !strings.Contains(out, "vitavla for the right arm of cobot_magic: 7 steps of history, all of 3 predictions") {
+		t.Error(out)
+	}
+	picture := filepath.Join(t.TempDir(), "x.png")
+	var file bytes.Buffer
+	if err := png.Encode(&file, image.NewRGBA(image.Rect(0, 0, 64, 48))); err != nil {
+		t.Fatal(err)
+	}
+	write(t, picture, file.Bytes())
+	var d decision
+	said := mustCommand(t, "model", "run", "--checkpoint", dir, "--instruction", "pick the block", "--image", picture, "--image", picture, "--state", "0 1 -1 0 0 0 0.05", "--precision", "f32")
+	if err := json.Unmarshal([]byte(said), &d); err != nil {
+		t.Fatal(err)
+	}
+	if d.Manipulate == nil || len(d.Manipulate.Steps) != 3 || len(d.Manipulate.Steps[0]) != 7 || d.Manipulate.Tokens != nil || len(d.Stages) != 3 {
+		t.Errorf("%s", said)
+	}
 }
