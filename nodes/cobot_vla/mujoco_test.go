@@ -5,7 +5,10 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"cobot_vla/model/eval"
 )
 
 // TestMujocoFetchesTheBottle is the demo as `make demo` runs it, with contact
@@ -24,5 +27,14 @@ func TestMujocoFetchesTheBottle(t *testing.T) {
 		if info, err := os.Stat(filepath.Join(demo.Out, "film.gif")); err != nil || info.Size() < 100_000 {
 			t.Errorf("film: %v", err)
 		}
+	}
+}
+
+// TestMujocoThreeEpisodes evaluates the expert at a short task, through the whole graph, as any policy is.
+func TestMujocoThreeEpisodes(t *testing.T) {
+	c := evaluation(t.TempDir())
+	c.Tasks, c.Settings, c.Episodes, c.Plant = []string{"click_bell"}, []string{eval.Seen}, 3, "mujoco"
+	if lines, said := evaluate(t, c); !strings.Contains(said, "3/3") {
+		t.Errorf("%s\n%s", said, lines)
 	}
 }
