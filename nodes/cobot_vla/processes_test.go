@@ -177,7 +177,7 @@ func (o *onlooker) wait(what string, limit time.Duration, cond func() bool) {
 // plantHere is the best mechanics of this build.
 func plantHere() string {
 	task := scene.Tasks()[0]
-	world, err := mujoco.New(mujoco.DefaultConfig(calibration.Default(), task.Sample(1, scene.DefaultRanges())))
+	world, err := mujoco.New(mujoco.DefaultConfig(calibration.Default(), task.Sample(1, 1)))
 	if err != nil {
 		return "kinematic"
 	}
