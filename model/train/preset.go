@@ -18,14 +18,18 @@ const (
 	PresetNano = "nano"
 )
 
-// preset is a model's shape for a tokenizer.
-func preset(name string, words *text.Tokenizer) (checkpoint.Config, error) {
+// preset is a model's shape for a tokenizer and the data's images: one square crop, of as many patches as
+// the data were prepared for. 168 px in patches of 14 are 144 visual tokens and a newline.
+func preset(name string, words *text.Tokenizer, g Geometry) (checkpoint.Config, error) {
+	grid := int(math.Sqrt(float64(g.Visual)))
+	if g.Crops != 1 || grid < 1 || g.Visual != grid*grid+1 || g.Side%grid != 0 {
+		return checkpoint.Config{}, fmt.Errorf("preset %q sees one square crop, the data have %d of %d px and %d visual tokens: prepare them without a model's rules", name, g.Crops, g.Side, g.Visual)
+	}
 	c := checkpoint.Config{
 		Scheme: checkpoint.Hub, ModelType: "llava_onevision", ImageToken: -1,
-		// One square crop: 144 patches and a newline.
-		Image: checkpoint.ImageConfig{AspectRatio: "square", MergeType: "spatial_unpad", Pinpoints: [][2]int{{168, 168}}},
+		Image: checkpoint.ImageConfig{AspectRatio: "square", MergeType: "spatial_unpad", Pinpoints: [][2]int{{g.Side, g.Side}}},
 		Vision: checkpoint.VisionConfig{
-			ImageSize: 168, PatchSize: 14, Channels: 3, Hidden: 192, Intermediate: 768, Layers: 6, Heads: 3, Eps: 1e-6,
+			ImageSize: g.Side, PatchSize: g.Side / grid, Channels: 3, Hidden: 192, Intermediate: 768, Layers: 6, Heads: 3, Eps: 1e-6,
 		},
 		Language: checkpoint.LanguageConfig{
 			Hidden: 192, Intermediate: 512, Layers: 6, Heads: 3, KVHeads: 1, HeadDim: 64,

@@ -93,7 +93,7 @@ func open(c Config, data Data) (_ *run, err error) {
 // start is the weights that the run starts with; it sets the model's config.
 func (r *run) start(words *text.Tokenizer) (src weights.Source, close func() error, err error) {
 	if r.From == "" {
-		if r.model, err = preset(r.Preset, words); err != nil {
+		if r.model, err = preset(r.Preset, words, r.data.Geometry()); err != nil {
 			return nil, nil, err
 		}
 		first, last := r.grammar.Tokenizer().Range()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -29,15 +30,15 @@ type trainRunCmd struct {
 	MaxMinutes float64       `help:"End after that many minutes, cleanly: the same command goes on. 0: when the steps are done." default:"110"`
 	Batch      int           `help:"Examples a step." default:"32"`
 	Micro      int           `help:"Examples that go through the model at a time; it divides the batch." default:"8"`
-	Rate       float64       `help:"Highest learning rate." default:"1e-3"`
+	Rate       float64       `help:"Highest learning rate; 0 for 1.5e-3, a recipe's 1e-3. Preset nano bears 3e-3." default:"0"`
 	VisionRate float64       `help:"That of vision tower and projector; 0 for the same." default:"0"`
 	Warmup     int           `help:"Steps in which the rate rises." default:"100"`
 	Floor      float64       `help:"Part of the rate that is left at the end." default:"0.05"`
 	Decay      float64       `help:"Weight decay of matrices." default:"0.05"`
 	Beta2      float64       `help:"AdamW's memory of the second moment." default:"0.98"`
 	Clip       float64       `help:"Longest gradient; 0 for any." default:"1"`
-	Smoothing  float64       `help:"Spread of an action label over neighbouring bins [bins]; 0 for none." default:"2"`
-	Blank      float64       `help:"Part of an answer's tokens that are hidden from those behind them, so that seeing is learned and not copying." default:"0.6"`
+	Smoothing  float64       `help:"Spread of an action label over neighbouring bins [bins]; 0 for none." default:"1"`
+	Blank      float64       `help:"Part of an answer's tokens that are hidden from those behind them, so that seeing is learned and not copying." default:"0.3"`
 	Freeze     []string      `help:"Parameters to leave as they are, by the beginning of their names: vision."`
 	Seed       uint64        `help:"Of fresh weights, order and augmentation." default:"1"`
 	Precision  cpu.Precision `help:"Operands: f32 or bf16; masters and sums are f32." default:"bf16"`
@@ -57,7 +58,7 @@ func (c *trainRunCmd) config() train.Config {
 	if t.From != "" {
 		t.Preset = ""
 	}
-	t.Rate, t.VisionRate, t.Warmup, t.Floor, t.Decay, t.Beta2 = c.Rate, c.VisionRate, c.Warmup, c.Floor, c.Decay, c.Beta2
+	t.Rate, t.VisionRate, t.Warmup, t.Floor, t.Decay, t.Beta2 = cmp.Or(c.Rate, t.Rate), c.VisionRate, c.Warmup, c.Floor, c.Decay, c.Beta2
 	t.Clip, t.Smoothing, t.Blank, t.Freeze, t.Seed = c.Clip, c.Smoothing, c.Blank, c.Freeze, c.Seed
 	t.Precision, t.Stored, t.Threads = c.Precision, c.Stored, c.Threads
 	t.SaveEvery, t.DiagnoseEvery, t.Held = c.SaveEvery, c.LookEvery, c.Held

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -31,7 +32,9 @@ type trainPrepareCmd struct {
 	Edges      string   `help:"Placement of the edges: uniform or norm." enum:"uniform,norm" default:"uniform"`
 	Bounds     string   `help:"Range of the action bins: the expert's, so that a label is the token it said, or that of the data." enum:"expert,data" default:"expert"`
 	Statistics string   `help:"statistics.yaml to use instead of making them of the data: for a second stage, the first one's."`
-	Model      string   `help:"Folder of a checkpoint whose config.json says how pictures become crops; empty: one crop of the composite's size in patches of 14 px."`
+	Model      string   `help:"Folder of a checkpoint whose config.json says how pictures become crops; empty: one crop in patches, as cobot_vla train --preset makes models."`
+	Side       int      `help:"Side of that crop [px]; 0 for the composite's width." default:"0"`
+	Patch      int      `help:"Side of a patch of it [px]: larger ones are fewer visual tokens, and faster." default:"14"`
 	Episodes   int      `help:"Episodes of each task at most; 0 for all." default:"0"`
 	Name       string   `help:"Name of the policy, for its manifest." default:"llava-vla"`
 	MaxForward float64  `help:"Metres that the value token spans." default:"2.0"`
@@ -297,8 +300,11 @@ func (c *trainPrepareCmd) spec(m moments) (s data.Spec, err error) {
 // rules are how pictures become crops.
 func (c *trainPrepareCmd) rules(size vision.Size) (vision.Rules, error) {
 	if c.Model == "" {
-		const patch = 14
-		return vision.Rules{Crop: size.Width, Grid: size.Width / patch, AspectRatio: "square", MergeType: "spatial_unpad"}, nil
+		side := cmp.Or(c.Side, size.Width)
+		if c.Patch <= 0 || side < c.Patch || side%c.Patch != 0 {
+			return vision.Rules{}, fmt.Errorf("--patch %d: a crop of %d px must be whole patches", c.Patch, side)
+		}
+		return vision.Rules{Crop: side, Grid: side / c.Patch, AspectRatio: "square", MergeType: "spatial_unpad"}, nil
 	}
 	files, err := checkpoint.Open(c.Model)
 	if err != nil {

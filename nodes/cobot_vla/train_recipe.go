@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -29,7 +30,7 @@ func (c *trainRunCmd) recipe(a *app) error {
 	}
 	d := distill.DefaultConfig()
 	d.Recipe, d.Out, d.From, d.Teacher = distill.Recipe(c.Recipe), c.Out, c.From, c.Teacher
-	d.Steps, d.Batch, d.History, d.Rate, d.Warmup, d.Clip, d.Seed = c.Steps, c.Batch, c.History, c.Rate, c.Warmup, c.Clip, c.Seed
+	d.Steps, d.Batch, d.History, d.Rate, d.Warmup, d.Clip, d.Seed = c.Steps, c.Batch, c.History, cmp.Or(c.Rate, d.Rate), c.Warmup, c.Clip, c.Seed
 	d.Align, d.Stage, d.Threads, d.Precision = distill.Align(c.AlignLoss), distill.Stage(c.Stage), c.Threads, c.Precision
 	d.Loss = distill.ActionLoss{Arm: distill.Arm(c.ArmLoss), Gripper: distill.Gripper(c.GripperLoss), Weight: c.GripperWeight}
 	d.Budget = time.Duration(c.MaxMinutes * float64(time.Minute))
