@@ -22,11 +22,13 @@ SIM_PACKAGES := libmujoco-dev libegl-dev libegl1 libgl1-mesa-dri gcc libc6-dev p
 DDS_PACKAGES := cyclonedds-dev iproute2
 # HDF5 data sets, and h5py, which reads them independently of us.
 HDF5_PACKAGES := libhdf5-dev python3-h5py
+# What finds AprilTags in pictures.
+TAG_PACKAGES := libapriltag-dev
 # Debian's and Ubuntu's clang makes PTX without any file of NVIDIA's.
 PTX_PACKAGES := clang-16
 TEST_FLAGS ?=
 
-.PHONY: help demo test verify bench browser lint build sim-deps dds-deps hdf5-deps browser-deps ptx-deps go-check clean ptx ptx-check cuda cuda-check cuda-verify
+.PHONY: help demo test verify bench browser lint build sim-deps dds-deps hdf5-deps tag-deps browser-deps ptx-deps go-check clean ptx ptx-check cuda cuda-check cuda-verify
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -39,8 +41,9 @@ sim-deps: packages := $(SIM_PACKAGES)
 dds-deps: packages := $(DDS_PACKAGES) gcc libc6-dev pkg-config
 ptx-deps: packages := $(PTX_PACKAGES)
 hdf5-deps: packages := $(HDF5_PACKAGES) gcc libc6-dev
+tag-deps: packages := $(TAG_PACKAGES) gcc libc6-dev pkg-config
 browser-deps: packages := chromium
-sim-deps dds-deps hdf5-deps browser-deps ptx-deps: go-check
+sim-deps dds-deps hdf5-deps tag-deps browser-deps ptx-deps: go-check
 	@missing=(); for p in $(packages); do \
 	  dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'install ok installed' || missing+=($$p); done; \
 	if [ $${#missing[@]} -gt 0 ]; then \
@@ -59,7 +62,7 @@ demo: build
 	$(OUT)/cobot_vla demo --seed $(SEED) --latency-ms=$(LATENCY_MS) $(if $(HEADLESS),--headless) --out $(OUT)/demo
 
 # First everything that needs Go alone, then what needs the simulator, then ROS 2's wire.
-test: sim-deps dds-deps hdf5-deps ptx-check cuda-check
+test: sim-deps dds-deps hdf5-deps tag-deps ptx-check cuda-check
 	CGO_ENABLED=0 go build ./...
 	CGO_ENABLED=0 go vet ./...
 	CGO_ENABLED=0 go test $(TEST_FLAGS) ./...
@@ -71,6 +74,8 @@ test: sim-deps dds-deps hdf5-deps ptx-check cuda-check
 	go test -tags mujoco,dds $(TEST_FLAGS) -run "Processes|LinkCut" ./nodes/cobot_vla
 	go vet -tags hdf5,browser ./nodes/recorder/... ./nodes/dashboard/...
 	go test -tags hdf5 $(TEST_FLAGS) -run 'ALOHA|RoboTwin|HDF5' ./nodes/recorder/...
+	go vet -tags apriltag ./drivers/apriltag ./nodes/cobot_vla
+	go test -tags apriltag $(TEST_FLAGS) -run 'Detect|AprilTag' ./drivers/apriltag ./nodes/cobot_vla
 
 # The pictures go where the README shows them.
 browser: sim-deps browser-deps

@@ -19,6 +19,7 @@ type calibrateCmd struct {
 	Statistics calibrateStatisticsCmd `cmd:"" help:"Normalisation statistics of a set of episodes."`
 	Joints     calibrateJointsCmd     `cmd:"" help:"Zeros of an arm's joints: record it while it stands at its marks."`
 	Gripper    calibrateGripperCmd    `cmd:"" help:"Stroke of a gripper: record it while it opens and closes fully."`
+	Cameras    calibrateCamerasCmd    `cmd:"" help:"Lens and mount of a camera: record an arm that shows it AprilTags from a dozen sides (needs -tags apriltag)."`
 	Base       calibrateBaseCmd       `cmd:"" help:"Scales of the base's odometry: record a square, driven from mark to mark."`
 }
 
