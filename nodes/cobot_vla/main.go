@@ -21,26 +21,25 @@ import (
 
 // cli is the command line.
 type cli struct {
-	graphFlags
-	LogLevel string `help:"Least severe log lines to show." enum:"trace,debug,info,warn,error" default:"info"`
+	graphFlags `group:"Messages between processes"`
+	LogLevel   string `help:"Least severe log lines to show." enum:"trace,debug,info,warn,error" default:"info"`
 
 	Launch    launchCmd    `cmd:"" help:"Run a launch file, as ros2 launch does."`
 	Node      nodeCmd      `cmd:"" passthrough:"" help:"Run one node, as ros2 run does."`
 	Demo      demoCmd      `cmd:"" help:"A simulated Cobot-Magic moves to the table and fetches the bottle."`
-	Model     modelCmd     `cmd:"" help:"Checkpoints: look into, compare, convert and run them."`
-	Train     trainCmd     `cmd:"" help:"Teach a policy: train on prepared demonstrations."`
-	Verify    verifyCmd    `cmd:"" help:"The long proof: many seeds, every fault; writes out/verify.json."`
-	Bench     benchCmd     `cmd:"" help:"Measure the suite on this machine."`
-	Task      taskCmd      `cmd:"" help:"The simulator's tasks and their experts."`
 	Record    recordCmd    `cmd:"" help:"Recorded episodes: list, judge, repair."`
+	Replay    replayCmd    `cmd:"" help:"Play an episode again: onto topics, onto the arms, or through a policy."`
 	Export    exportCmd    `cmd:"" help:"Make a training set of recorded episodes."`
 	Import    importCmd    `cmd:"" help:"Make episodes of other data sets: LeRobot, ALOHA, RoboTwin."`
 	Calibrate calibrateCmd `cmd:"" help:"Measure what is true of one robot, from recorded episodes."`
-	Replay    replayCmd    `cmd:"" help:"Play an episode again: onto topics, onto the arms, or through a policy."`
+	Task      taskCmd      `cmd:"" help:"The simulator's tasks and their experts."`
+	Collect   collectCmd   `cmd:"" help:"Record demonstrations in the simulator."`
+	Train     trainCmd     `cmd:"" help:"Teach a policy: train on prepared demonstrations."`
+	Eval      evalCmd      `cmd:"" help:"Measure a policy in the simulator: success of tasks, chains and suites, with intervals."`
+	Model     modelCmd     `cmd:"" help:"Checkpoints: look into, compare, convert and run them."`
+	Bench     benchCmd     `cmd:"" help:"Measure the suite on this machine."`
+	Verify    verifyCmd    `cmd:"" help:"The long proof: many seeds, every fault; writes out/verify.json."`
 	Doctor    doctorCmd    `cmd:"" help:"Say what this machine has and lacks, and how to get it."`
-
-	Collect collectCmd `cmd:"" help:"Record demonstrations in the simulator."`
-	Eval    evalCmd    `cmd:"" help:"Measure a policy in the simulator: success of tasks, chains and suites, with intervals."`
 }
 
 // app is what every command gets.
