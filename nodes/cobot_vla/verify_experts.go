@@ -43,12 +43,11 @@ func (c *verifyCmd) experts(a *app) ([]trial, error) {
 
 // expertRow is one task's trials.
 type expertRow struct {
-	task      string
-	done, of  map[string]int // by setting
-	mean      float64        // simulated, plain [s]
-	wall      float64        // with pictures, plain [s]
-	steps     float64
-	successes int
+	task     string
+	done, of map[string]int // by setting
+	mean     float64        // simulated, plain [s]
+	wall     float64        // with pictures, plain [s]
+	steps    float64
 }
 
 // enough says whether at least 95 % of each setting's trials succeeded, or all but one.
