@@ -74,8 +74,9 @@ test: sim-deps dds-deps hdf5-deps tag-deps ptx-check cuda-check
 	go test -tags mujoco,dds $(TEST_FLAGS) -run "Processes|LinkCut" ./nodes/cobot_vla
 	go vet -tags hdf5,browser ./nodes/recorder/... ./nodes/dashboard/...
 	go test -tags hdf5 $(TEST_FLAGS) -run 'ALOHA|RoboTwin|HDF5' ./nodes/recorder/...
-	go vet -tags apriltag ./drivers/apriltag ./nodes/cobot_vla
+	go vet -tags mujoco,apriltag ./drivers/... ./nodes/cobot_vla
 	go test -tags apriltag $(TEST_FLAGS) -run 'Detect|AprilTag' ./drivers/apriltag ./nodes/cobot_vla
+	go test -tags mujoco,apriltag $(TEST_FLAGS) -run AprilTag ./drivers/mujoco
 
 # The pictures go where the README shows them.
 browser: sim-deps browser-deps
@@ -162,10 +163,10 @@ verify: build
 bench: build
 	$(OUT)/cobot_vla bench nodes --while-inferring
 
-lint: sim-deps dds-deps
+lint: sim-deps dds-deps tag-deps
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not gofmt-ed:" $$unformatted >&2; exit 1; fi
 	go vet ./...
-	go vet -tags mujoco,dds ./...
+	go vet -tags mujoco,dds,apriltag ./...
 	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 
 clean:

@@ -1,6 +1,7 @@
 // Package measure makes calibrations of what was measured: joint zeros and gripper
 // strokes of an arm held at its marks, scales of odometry of a base that was driven
-// from mark to mark. It is arithmetic alone: the command line reads recorded
+// from mark to mark, lens and mount of a camera that saw flat tags from many sides.
+// It is arithmetic alone: the command line reads recorded
 // episodes, calls it, and writes the calibration file with what was found, the
 // residuals beside it.
 //

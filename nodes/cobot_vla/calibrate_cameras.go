@@ -84,7 +84,7 @@ func (c *calibrateCamerasCmd) measure(a *app, find tagFinder) error {
 	} else if !same {
 		return fmt.Errorf("pictures of %dx%d: the calibration's lens is for %dx%d, another shape: measure the lens too", shown.width, shown.height, cam.Width, cam.Height)
 	}
-	if c.Mount == "measure" && !shown.still {
+	if c.Mount == "measure" && !shown.armless {
 		got, err := measure.HandEye(lens, shown.views)
 		if err != nil {
 			return err

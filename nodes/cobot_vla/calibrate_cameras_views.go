@@ -32,7 +32,7 @@ type shown struct {
 	width, height int
 	views         []measure.View // that differ from each other
 	looked, found int            // pictures
-	still         bool           // pictures without an arm
+	armless       bool           // pictures of a folder: nobody knows where the arm was
 }
 
 // mostViews that are taken; more say nothing new.
@@ -44,8 +44,8 @@ func (c *calibrateCamerasCmd) look(a *app, find tagFinder, target measure.Target
 	if err != nil {
 		return shown{}, err
 	}
-	s := shown{still: len(files) > 0}
-	if s.still {
+	s := shown{armless: len(files) > 0}
+	if s.armless {
 		err = c.lookAtFiles(a, &s, files, find, target)
 	} else {
 		err = c.lookAtEpisode(a, &s, find, target)
