@@ -3,6 +3,7 @@
 #   make test      what continuous integration runs
 #   make verify    the long proof: many seeds, faults, soak, races; writes out/verify.json
 #   make bench     measures the suite on this machine
+#   make bench-train   training beside PyTorch's of the same shapes (installs Debian's python3-torch)
 #   make browser   the dashboard's page in a headless Chromium; makes its pictures in the README
 #   make cuda      builds out/cobot_vla_cuda, which runs policies on an NVIDIA GPU (needs cuda.h)
 #   make cuda-verify   on a machine with a GPU: conformance, parity, sanitizer, bench, in under 10 minutes
@@ -28,7 +29,7 @@ TAG_PACKAGES := libapriltag-dev
 PTX_PACKAGES := clang-16
 TEST_FLAGS ?=
 
-.PHONY: help demo test verify bench browser lint build sim-deps dds-deps hdf5-deps tag-deps browser-deps ptx-deps go-check clean ptx ptx-check cuda cuda-check cuda-verify
+.PHONY: help demo test verify bench bench-train torch-deps browser lint build sim-deps dds-deps hdf5-deps tag-deps browser-deps ptx-deps go-check clean ptx ptx-check cuda cuda-check cuda-verify
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -43,7 +44,9 @@ ptx-deps: packages := $(PTX_PACKAGES)
 hdf5-deps: packages := $(HDF5_PACKAGES) gcc libc6-dev
 tag-deps: packages := $(TAG_PACKAGES) gcc libc6-dev pkg-config
 browser-deps: packages := chromium
-sim-deps dds-deps hdf5-deps tag-deps browser-deps ptx-deps: go-check
+# Without OpenBLAS, Debian's PyTorch multiplies with the reference BLAS, many times slower.
+torch-deps: packages := python3-torch libopenblas0-pthread
+sim-deps dds-deps hdf5-deps tag-deps browser-deps ptx-deps torch-deps: go-check
 	@missing=(); for p in $(packages); do \
 	  dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'install ok installed' || missing+=($$p); done; \
 	if [ $${#missing[@]} -gt 0 ]; then \
@@ -162,6 +165,9 @@ verify: build
 
 bench: build
 	$(OUT)/cobot_vla bench nodes --while-inferring
+
+bench-train: torch-deps
+	go run ./nodes/cobot_vla bench train
 
 lint: sim-deps dds-deps tag-deps
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not gofmt-ed:" $$unformatted >&2; exit 1; fi
