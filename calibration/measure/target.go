@@ -9,8 +9,7 @@ import (
 
 // Target is a flat sheet with square tags: one, or a grid numbered row by row
 // from the lower left. Its frame lies in the middle of the first tag: x to the
-// right, y up, z towards who looks at it. Kalibr's aprilgrids are numbered so too, but
-// their tags' black border is two bits wide, which finders of plain AprilTags do not read.
+// right, y up, z towards who looks at it.
 type Target struct {
 	// Size of a tag's black square [m].
 	Size float64
