@@ -38,7 +38,9 @@ func (e *endpoint) keep(part io.Closer, made map[guid]entity) error {
 	}
 	e.parts = append(e.parts, part)
 	for id, x := range made {
-		e.t.graph.made(e, id, x)
+		if err := e.t.graph.made(e, id, x); err != nil {
+			e.t.log.Warn().Err(err).Send()
+		}
 	}
 	e.t.mu.Unlock()
 	if err := e.t.tell(); err != nil {
@@ -64,8 +66,8 @@ func (e *endpoint) drop(part io.Closer, made ...guid) error {
 }
 
 // may says whether the node can use a topic with a type: not when it is closed,
-// nor when this process uses it with another. Another process's is only known
-// later, and logged.
+// nor when this process uses it with another. Another process's may be known
+// only later; it is logged, whoever came first.
 func (e *endpoint) may(topic, typeName string) error {
 	e.t.mu.Lock()
 	closed := e.closed

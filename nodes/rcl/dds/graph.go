@@ -79,13 +79,25 @@ func (g *graph) leave(n *endpoint) {
 	n.entities = nil
 }
 
-// made adds a reader or writer to a node of ours.
-func (g *graph) made(n *endpoint, id guid, e entity) {
+// made adds a reader or writer to a node of ours, and says when another
+// participant's on that topic can't meet it.
+func (g *graph) made(n *endpoint, id guid, e entity) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	e.participant = g.self
 	g.entities[id] = e
 	n.entities = append(n.entities, id)
+	for _, theirs := range g.entities {
+		if theirs.participant != g.self && theirs.topic == e.topic && theirs.typeName != e.typeName {
+			return differ(theirs, e)
+		}
+	}
+	return nil
+}
+
+// differ says that another program's entity and ours are of different types.
+func differ(theirs, ours entity) error {
+	return fmt.Errorf("%s: another program uses %s, this one %s: nothing will pass between them, remap one of them", ours.topic, theirs.typeName, ours.typeName)
 }
 
 func (g *graph) gone(n *endpoint, id guid) {
@@ -163,7 +175,7 @@ func (g *graph) found(id guid, e entity) error {
 	}
 	for _, ours := range g.entities {
 		if ours.participant == g.self && ours.topic == e.topic && ours.typeName != e.typeName {
-			return fmt.Errorf("%s: another program uses %s, this one %s: nothing will pass between them, remap one of them", e.topic, e.typeName, ours.typeName)
+			return differ(e, ours)
 		}
 	}
 	return nil

@@ -207,3 +207,33 @@ func TestRefusesWithTheRemedy(t *testing.T) {
 		t.Errorf("%v, want %s", err, want)
 	}
 }
+
+// TestTypesDifferWhoeverComesFirst: discovery may be faster than the program that it warns.
+func TestTypesDifferWhoeverComesFirst(t *testing.T) {
+	theirs := entity{participant: guid{2}, topic: "rt/u", typeName: "std_msgs/msg/String"}
+	ours := entity{topic: "rt/u", typeName: "std_msgs/msg/Bool", reader: true}
+	const want = "rt/u: another program uses std_msgs/msg/String, this one std_msgs/msg/Bool: nothing will pass between them, remap one of them"
+	said := func(what string, err error) {
+		t.Helper()
+		if err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", what, err, want)
+		}
+	}
+	quiet := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	g, n := newGraph(guid{1}), new(endpoint)
+	quiet(g.made(n, guid{1, 1}, ours))
+	said("ours first", g.found(guid{2, 1}, theirs))
+	quiet(g.found(guid{2, 1}, theirs)) // once is enough
+
+	g = newGraph(guid{1})
+	quiet(g.found(guid{2, 1}, theirs))
+	said("theirs first", g.made(n, guid{1, 1}, ours))
+	other := ours
+	other.topic = "rt/v"
+	quiet(g.made(n, guid{1, 2}, other))
+}
