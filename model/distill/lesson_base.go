@@ -75,7 +75,7 @@ func newBaseLesson(r *run) (*baseLesson, error) {
 	l.t = tape.New(b)
 	l.m, err = vitavla.Build(l.t, l.config, l.src, vitavla.Options{Turns: 1, Words: longest + 64, Speak: true})
 	if err == nil {
-		l.o, err = tape.NewOptimiser(l.t, []string{"vision.", "projector.", "language.", "head."})
+		l.o, err = learning(l.t, []string{"vision.", "projector.", "language.", "head."})
 	}
 	if err != nil {
 		return nil, errors.Join(err, b.Close())

@@ -18,6 +18,14 @@ var seerLearns = []string{
 	"transformer_backbone", "embedding_layer_norm", "action_decoder", "arm_action_decoder", "gripper_action_decoder",
 }
 
+// learning moves the parameters of a tape whose names begin with any of these.
+func learning(t *tape.Tape, prefixes []string) (*tape.Optimiser, error) {
+	if err := t.FreezeAllBut(prefixes...); err != nil {
+		return nil, err
+	}
+	return tape.NewOptimiser(t)
+}
+
 // SeerLesson is one sequence of steps.
 type SeerLesson struct {
 	// Text is the feature of the instruction.
@@ -31,20 +39,19 @@ type SeerLesson struct {
 
 // Seer is a Seer that learns.
 type Seer struct {
-	Tape  *tape.Tape
-	Model *seer.Model
 	*tape.Optimiser
+	Model   *seer.Model
 	actions actions
 }
 
 // NewSeer builds a student on b, which Close closes.
 func NewSeer(b nn.Gradients, config seer.Config, src weights.Source) (*Seer, error) {
-	s := &Seer{Tape: tape.New(b)}
+	s, t := &Seer{}, tape.New(b)
 	var err error
-	if s.Model, err = seer.Build(s.Tape, config, src, seer.Options{}); err != nil {
+	if s.Model, err = seer.Build(t, config, src, seer.Options{}); err != nil {
 		return nil, err
 	}
-	s.Optimiser, err = tape.NewOptimiser(s.Tape, seerLearns)
+	s.Optimiser, err = learning(t, seerLearns)
 	return s, err
 }
 

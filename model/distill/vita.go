@@ -52,9 +52,8 @@ type VITALesson struct {
 
 // VITA is a VITA-VLA that learns.
 type VITA struct {
-	Tape  *tape.Tape
-	Model *vitavla.Model
 	*tape.Optimiser
+	Model *vitavla.Model
 
 	actions         actions
 	mapped, dmapped []float32
@@ -62,12 +61,12 @@ type VITA struct {
 
 // NewVITA builds a student of a stage on b, which Close closes.
 func NewVITA(b nn.Gradients, config vitavla.NetworkConfig, src weights.Source, turns int, stage Stage) (*VITA, error) {
-	v := &VITA{Tape: tape.New(b)}
+	v, t := &VITA{}, tape.New(b)
 	var err error
-	if v.Model, err = vitavla.Build(v.Tape, config, src, vitavla.Options{Turns: turns, Teach: true}); err != nil {
+	if v.Model, err = vitavla.Build(t, config, src, vitavla.Options{Turns: turns, Teach: true}); err != nil {
 		return nil, err
 	}
-	v.Optimiser, err = tape.NewOptimiser(v.Tape, stage.Learns())
+	v.Optimiser, err = learning(t, stage.Learns())
 	return v, err
 }
 

@@ -170,7 +170,7 @@ func newTeacher(s *student, words *vocabulary, g Geometry, micro int, sigma floa
 	t := &teacher{s: s, words: words, data: g, micro: micro, pixels: make([]float32, micro*g.Crops*g.Side*g.Side*3)}
 	t.answers = make([][]int32, micro)
 	t.drawn = rand.New(&t.source)
-	t.pass = &pass{s: s, set: words.set, scores: s.tape.Buf(micro*g.Longest, words.set.Size()), sigma: sigma}
+	t.pass = &pass{s: s, set: words.set, scores: s.Tape.Buf(micro*g.Longest, words.set.Size()), sigma: sigma}
 	return t
 }
 

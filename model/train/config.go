@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"cobot_vla/model/nn/cpu"
+	"cobot_vla/model/train/course"
 )
 
 // Config of a run. Its zero value trains nothing: begin with DefaultConfig.
@@ -74,7 +75,7 @@ type Config struct {
 	// Now is the clock. Default time.Now.
 	Now func() time.Time `json:"-"`
 	// Report is called after every step, by the run's goroutine. Default: nobody.
-	Report func(Progress) `json:"-"`
+	Report func(course.Progress) `json:"-"`
 }
 
 // DefaultConfig is a run of llava-vla-tiny; Out and Steps are missing.
@@ -83,7 +84,7 @@ func DefaultConfig() Config {
 		Preset: PresetTiny, Batch: 32, Micro: 8, Rate: 1.5e-3, Warmup: 100, Floor: 0.05, Decay: 0.05,
 		Beta1: 0.9, Beta2: 0.98, Epsilon: 1e-8, Clip: 1, Smoothing: 1, Blank: 0.3, Precision: cpu.BF16, Stored: "BF16",
 		SaveEvery: 200, DiagnoseEvery: 500, Held: 64,
-		Now: time.Now, Report: func(Progress) {},
+		Now: time.Now, Report: func(course.Progress) {},
 	}
 }
 
@@ -113,25 +114,11 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// factor of the learning rate at a step, counted from 0: linear up, a half cosine down.
-func (c Config) factor(step int) float64 {
+// factor of the learning rate at a step of steps, counted from 0: linear up, a half cosine down.
+func (c Config) factor(step, steps int) float64 {
 	if step < c.Warmup {
 		return float64(step+1) / float64(c.Warmup)
 	}
-	along := float64(step-c.Warmup) / float64(max(c.Steps-c.Warmup, 1))
+	along := float64(step-c.Warmup) / float64(max(steps-c.Warmup, 1))
 	return c.Floor + (1-c.Floor)*(1+math.Cos(math.Pi*min(along, 1)))/2
-}
-
-// Progress of a run.
-type Progress struct {
-	// Step of Steps that is finished; Resumed is where this process began.
-	Step, Steps, Resumed int
-	// Loss of the step's batch [nats per label], GradNorm before clipping, Rate of the step.
-	Loss, GradNorm, Rate float64
-	// Tokens that this process has read, visual ones included, and Examples.
-	Tokens, Examples int
-	// Took is the time this process has trained.
-	Took time.Duration
-	// Held is set when held-out examples were looked at after this step.
-	Held *Diagnosis
 }

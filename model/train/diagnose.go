@@ -10,34 +10,11 @@ import (
 	"cobot_vla/model/llavavla"
 	"cobot_vla/model/nn"
 	"cobot_vla/model/token"
+	"cobot_vla/model/train/course"
 )
 
-// Diagnosis is how a model does on held-out examples. The model speaks freely: it reads its own tokens, not the
-// labels. Shuffled means that every example gets another's: a model that does as well without
-// its own image copies and does not see.
-type Diagnosis struct {
-	// Examples that were looked at, and the loss of a label with the labels before it given [nats].
-	Examples int     `json:"examples"`
-	Loss     float64 `json:"loss"`
-	// Error is the mean |action - label| of joints [rad], Gripper that of grippers [m].
-	Error   float64 `json:"error_rad"`
-	Gripper float64 `json:"gripper_error_m"`
-	// Mean is the error of always saying the mean action of these examples [rad].
-	Mean float64 `json:"mean_action_error_rad"`
-	// ShuffledImages and ShuffledState are Error under these [rad].
-	ShuffledImages float64 `json:"shuffled_images_error_rad"`
-	ShuffledState  float64 `json:"shuffled_state_error_rad"`
-	// Directions is the part of driving examples whose direction was right; 1 without any.
-	Directions float64 `json:"directions_right"`
-}
-
-func (d Diagnosis) String() string {
-	return fmt.Sprintf("held-out loss %.3f, action error %.4f rad (%.0f %% of the mean action's %.4f; grippers %.1f mm), with shuffled images %.4f (x %.2f), with shuffled state %.4f (x %.2f)",
-		d.Loss, d.Error, 100*d.Error/d.Mean, d.Mean, 1000*d.Gripper, d.ShuffledImages, d.ShuffledImages/d.Error, d.ShuffledState, d.ShuffledState/d.Error)
-}
-
 // diagnose looks at up to limit held-out examples, spread over all.
-func (t *teacher) diagnose(ctx context.Context, held Held, limit int, grammar *token.Grammar, stats calibration.Statistics) (*Diagnosis, error) {
+func (t *teacher) diagnose(ctx context.Context, held Held, limit int, grammar *token.Grammar, stats calibration.Statistics) (*course.Diagnosis, error) {
 	n := min(held.Len(), limit)
 	if n < 2 {
 		return nil, fmt.Errorf("diagnosis: %d held-out examples, expected at least 2", n)
@@ -48,7 +25,7 @@ func (t *teacher) diagnose(ctx context.Context, held Held, limit int, grammar *t
 			return nil, fmt.Errorf("held-out example %d: %w", i*held.Len()/n, err)
 		}
 	}
-	d := &Diagnosis{Examples: n}
+	d := &course.Diagnosis{Examples: n}
 	var err error
 	if d.Loss, _, err = t.look(examples, false); err != nil {
 		return nil, err
@@ -95,7 +72,7 @@ func withState(e, other Example) []int32 {
 // directions, else an action token.
 func (t *teacher) say(ctx context.Context, e *Example) ([]int32, error) {
 	m := t.s.model
-	t.s.tape.Stop()
+	t.s.Tape.Stop()
 	planes(t.pixels, e.Pixels, t.data.Side)
 	image, err := m.Encode(t.pixels[:len(e.Pixels)], t.s.plan)
 	if err != nil {

@@ -87,7 +87,7 @@ type pass struct {
 
 // run adds to the gradients the derivative of loss / total, when back is set, and returns the loss of all labels.
 func (p *pass) run(pixels []float32, lessons []llavavla.Lesson, total float64, back bool) (float64, error) {
-	t := p.s.tape
+	t := p.s.Tape
 	if back {
 		t.Record()
 	} else {

@@ -141,7 +141,7 @@ func CompareTraining(ctx context.Context, c ParityConfig) (report Parity, err er
 		return report, err
 	}
 	rows := len(r.lessons) * len(first.Answer)
-	p := &pass{s: s, set: everything, scores: s.tape.Buf(rows, everything.Size())}
+	p := &pass{s: s, set: everything, scores: s.Tape.Buf(rows, everything.Size())}
 	for _, l := range r.lessons {
 		for _, id := range l.Answer {
 			p.targets = append(p.targets, target{id: id, to: everything.Size(), column: int(id), weight: 1})
@@ -152,7 +152,7 @@ func CompareTraining(ctx context.Context, c ParityConfig) (report Parity, err er
 		if err := ctx.Err(); err != nil {
 			return report, err
 		}
-		s.tape.ClearGrads()
+		s.Tape.ClearGrads()
 		loss, err := p.run(r.pixels, r.lessons, float64(rows), true)
 		if err != nil {
 			return report, err
@@ -166,14 +166,14 @@ func CompareTraining(ctx context.Context, c ParityConfig) (report Parity, err er
 		if n == len(r.losses)-1 {
 			break
 		}
-		norm, err := s.gradNorm()
+		norm, err := s.Norm()
 		if err != nil {
 			return report, err
 		}
 		step := r.adam
 		step.Step = n + 1
 		step.Scale = math.Min(1, r.clip/(norm+1e-6))
-		if err := s.step(func(*tape.Param) nn.Adam { return step }); err != nil {
+		if err := s.Step(func(*tape.Param) nn.Adam { return step }); err != nil {
 			return report, err
 		}
 	}
@@ -257,7 +257,7 @@ func isVisionKeyBias(name string) bool {
 // compare adds the tensors of the file under a prefix.
 func (r *Parity) compare(f *checkpoint.File, s *student, prefix string, of func(*tape.Param) nn.Buf) error {
 	params := map[string]*tape.Param{}
-	for _, p := range s.params {
+	for _, p := range s.Params() {
 		params[p.Name] = p
 	}
 	for _, name := range f.Names() {
@@ -283,7 +283,7 @@ func (r *Parity) compare(f *checkpoint.File, s *student, prefix string, of func(
 		}
 		buf := of(p)
 		got := make([]float32, buf.Rows*buf.Cols)
-		if err := s.tape.Read(got, buf); err != nil {
+		if err := s.Tape.Read(got, buf); err != nil {
 			return err
 		}
 		if len(got) != len(want) {

@@ -3,6 +3,7 @@ package train
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"math/rand/v2"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"cobot_vla/model/nn/cpu"
+	"cobot_vla/model/train/course"
 )
 
 var killedDir = flag.String("train.dir", "", "folder of the run of TestKilledRun, which TestKilled starts and kills")
@@ -70,7 +72,7 @@ func TestKilled(t *testing.T) {
 		kills++
 	}
 	t.Logf("killed %d times", kills)
-	for _, name := range []string{stateFile, weightsFile, manifestFile, tokenizerFile, "config.json"} {
+	for _, name := range []string{course.StateFile, weightsFile, manifestFile, tokenizerFile, "config.json"} {
 		want, err := os.ReadFile(filepath.Join(c.Out, name))
 		if err != nil {
 			t.Fatal(err)
@@ -83,18 +85,28 @@ func TestKilled(t *testing.T) {
 			t.Errorf("%s of the killed run differs", name)
 		}
 	}
-	lines, err := readLog(filepath.Join(dir, logFile))
+	log, err := os.ReadFile(filepath.Join(dir, course.LogFile))
 	if err != nil {
 		t.Fatal(err)
 	}
 	steps := 0
-	for _, l := range lines {
-		if l.Loss != nil {
+	for _, text := range bytes.Split(bytes.TrimSpace(log), []byte("\n")) {
+		var line struct {
+			Step int
+			Loss *float64
+		}
+		if err := json.Unmarshal(text, &line); err != nil {
+			t.Fatal(err)
+		}
+		if line.Loss != nil {
 			steps++
-			if l.Step != steps {
-				t.Errorf("line %d of the log is step %d", steps, l.Step)
+			if line.Step != steps {
+				t.Errorf("line %d of the log is step %d", steps, line.Step)
 			}
 		}
+	}
+	if steps != c.Steps {
+		t.Errorf("the log has %d steps of %d", steps, c.Steps)
 	}
 	// Another run does not go on from this one's state.
 	c.Rate *= 2
@@ -115,7 +127,7 @@ func TestBudget(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	c.Budget = 0
-	c.Report = func(p Progress) {
+	c.Report = func(p course.Progress) {
 		if p.Step == r.Step+2 {
 			cancel()
 		}
@@ -124,7 +136,7 @@ func TestBudget(t *testing.T) {
 	if !errors.Is(err, context.Canceled) || ended.Step != r.Step+2 {
 		t.Fatalf("step %d, %v", ended.Step, err)
 	}
-	c.Report = func(Progress) {}
+	c.Report = func(course.Progress) {}
 	if r, err = Run(context.Background(), c, toy); err != nil || r.Step != c.Steps || r.Held == nil {
 		t.Fatalf("step %d, %v", r.Step, err)
 	}
@@ -140,7 +152,7 @@ func TestFreeze(t *testing.T) {
 	}
 	defer r.s.close()
 	before := map[string][]float32{}
-	for _, p := range r.s.params {
+	for _, p := range r.s.Tape.Params() {
 		if before[p.Name], err = r.s.read(p.Value); err != nil {
 			t.Fatal(err)
 		}
@@ -149,10 +161,11 @@ func TestFreeze(t *testing.T) {
 	if err := toy.Sample(1, 0, examples); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.step(0, examples, &Progress{}); err != nil {
+	r.draw = func() ([]Example, error) { return examples, nil }
+	if err := r.course.Step(0, r, &course.Progress{}); err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range r.s.params {
+	for _, p := range r.s.Tape.Params() {
 		after, err := r.s.read(p.Value)
 		if err != nil {
 			t.Fatal(err)
@@ -183,10 +196,11 @@ func TestAllocations(t *testing.T) {
 	if err := toy.Sample(1, 0, examples); err != nil {
 		t.Fatal(err)
 	}
-	var p Progress
+	r.draw = func() ([]Example, error) { return examples, nil }
+	var p course.Progress
 	step := 0
 	one := func() {
-		if err := r.step(step, examples, &p); err != nil {
+		if err := r.course.Step(step, r, &p); err != nil {
 			t.Fatal(err)
 		}
 		step++
@@ -207,7 +221,7 @@ func TestPlan(t *testing.T) {
 	clock := time.Time{}
 	c.Now = func() time.Time { return clock }
 	ctx, cancel := context.WithCancel(context.Background())
-	c.Report = func(p Progress) {
+	c.Report = func(p course.Progress) {
 		clock = clock.Add(time.Second)
 		if p.Step == 24 {
 			cancel()

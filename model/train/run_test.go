@@ -10,6 +10,7 @@ import (
 
 	"cobot_vla/model/llavavla"
 	"cobot_vla/model/nn/cpu"
+	"cobot_vla/model/train/course"
 )
 
 // toyRun is a run of a small model on the toy.
@@ -29,7 +30,7 @@ func toyRun(t testing.TB, side int) (Config, *Toy) {
 func TestLearns(t *testing.T) {
 	c, toy := toyRun(t, 168)
 	var losses []float64
-	c.Report = func(p Progress) { losses = append(losses, p.Loss) }
+	c.Report = func(p course.Progress) { losses = append(losses, p.Loss) }
 	r, err := Run(context.Background(), c, toy)
 	if err != nil {
 		t.Fatal(err)
@@ -66,12 +67,15 @@ func BenchmarkStep(b *testing.B) {
 					if err := toy.Sample(1, 1, examples); err != nil {
 						b.Fatal(err)
 					}
-					var p Progress
-					r.step(0, examples, &p)
+					r.draw = func() ([]Example, error) { return examples, nil }
+					var p course.Progress
+					if err := r.course.Step(0, r, &p); err != nil {
+						b.Fatal(err)
+					}
 					b.ReportAllocs()
 					b.ResetTimer()
 					for i := range b.N {
-						if err := r.step(i+1, examples, &p); err != nil {
+						if err := r.course.Step(i+1, r, &p); err != nil {
 							b.Fatal(err)
 						}
 					}

@@ -15,6 +15,7 @@ import (
 	"cobot_vla/model/nn/cpu"
 	"cobot_vla/model/text"
 	"cobot_vla/model/train"
+	"cobot_vla/model/train/course"
 )
 
 // benchTrainCmd measures training beside PyTorch's.
@@ -109,7 +110,7 @@ func (c *benchTrainCmd) ours(a *app, toy *train.Toy, out string, r *trainRow) (p
 	t.Out, t.Preset, t.Steps, t.Batch, t.Micro, t.Threads = out, c.Preset, c.Steps, c.Batch, c.Micro, c.Threads
 	t.Precision, t.Held, t.DiagnoseEvery, t.SaveEvery = cpu.Precision(r.Precision), 0, 0, c.Steps+1
 	var last time.Duration
-	t.Report = func(p train.Progress) {
+	t.Report = func(p course.Progress) {
 		if p.Step > 1 {
 			r.steps = append(r.steps, p.Took-last)
 		}

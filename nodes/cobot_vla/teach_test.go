@@ -17,6 +17,7 @@ import (
 	"cobot_vla/model/eval"
 	"cobot_vla/model/nn/cpu"
 	"cobot_vla/model/train"
+	"cobot_vla/model/train/course"
 	"cobot_vla/model/train/data"
 )
 
@@ -99,11 +100,11 @@ const earlySteps = 250
 type lesson struct {
 	step       int
 	loss, norm float64
-	held       train.Diagnosis
+	held       course.Diagnosis
 }
 
 // teach trains until a step, and returns what every step on the way came to.
-func teach(t *testing.T, c train.Config, file string, until int) (train.Result, []lesson) {
+func teach(t *testing.T, c train.Config, file string, until int) (course.Result, []lesson) {
 	t.Helper()
 	draw := data.Augmented()
 	draw.Held, draw.Blind, draw.Colour = 0.2, 0.4, 0.1
@@ -115,7 +116,7 @@ func teach(t *testing.T, c train.Config, file string, until int) (train.Result, 
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var lessons []lesson
-	c.Report = func(p train.Progress) {
+	c.Report = func(p course.Progress) {
 		n := lesson{step: p.Step, loss: p.Loss, norm: p.GradNorm}
 		if p.Held != nil {
 			n.held = *p.Held

@@ -10,6 +10,7 @@ import (
 
 	"cobot_vla/model/nn/cpu"
 	"cobot_vla/model/train"
+	"cobot_vla/model/train/course"
 	"cobot_vla/model/train/data"
 )
 
@@ -131,7 +132,7 @@ type trainBar struct {
 
 const barWidth = 24
 
-func (b *trainBar) show(p train.Progress) {
+func (b *trainBar) show(p course.Progress) {
 	if b.loss == 0 {
 		b.loss = p.Loss
 	}
@@ -156,7 +157,7 @@ func (b *trainBar) show(p train.Progress) {
 	}
 }
 
-func (b *trainBar) line(p train.Progress) string {
+func (b *trainBar) line(p course.Progress) string {
 	done := barWidth * p.Step / p.Steps
 	seconds := max(p.Took.Seconds(), 1e-9)
 	left := time.Duration(float64(p.Took) / float64(max(p.Step-p.Resumed, 1)) * float64(p.Steps-p.Step)).Round(time.Second)

@@ -2,6 +2,7 @@ package tape
 
 import (
 	"cmp"
+	"fmt"
 	"strings"
 
 	"cobot_vla/model/nn"
@@ -148,6 +149,35 @@ func (t *Tape) Learn(name string, b nn.Buf) *Param {
 	p := t.param(name, b, t.Gradients.Buf(b.Rows, b.Cols), false)
 	t.learned[b.Store] = p
 	return p
+}
+
+// Freeze takes out the parameters whose names begin with any of these. A beginning that no name has is an error.
+func (t *Tape) Freeze(prefixes ...string) error {
+	return t.freeze(prefixes, func(p *Param, named bool) { p.Frozen = p.Frozen || named })
+}
+
+// FreezeAllBut takes out all parameters but those.
+func (t *Tape) FreezeAllBut(prefixes ...string) error {
+	return t.freeze(prefixes, func(p *Param, named bool) { p.Frozen = !named })
+}
+
+func (t *Tape) freeze(prefixes []string, set func(p *Param, named bool)) error {
+	found := make([]bool, len(prefixes))
+	for _, p := range t.params {
+		named := false
+		for i, prefix := range prefixes {
+			if strings.HasPrefix(p.Name, prefix) {
+				named, found[i] = true, true
+			}
+		}
+		set(p, named)
+	}
+	for i, prefix := range prefixes {
+		if !found[i] {
+			return fmt.Errorf("freeze %q: no parameter's name begins with it", prefix)
+		}
+	}
+	return nil
 }
 
 // Reload brings the parameters to where the forward operations read them: after every step of an optimiser.

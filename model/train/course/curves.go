@@ -1,6 +1,7 @@
-package train
+package course
 
 import (
+	"bytes"
 	"image/color"
 	"path/filepath"
 
@@ -9,14 +10,12 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
-
-	"bytes"
 )
 
 // Curves draws log.jsonl as curves.png: above the loss of every step, their mean and the held-out loss, below the
 // action errors of held-out examples.
 func Curves(dir string) error {
-	lines, err := readLog(filepath.Join(dir, logFile))
+	lines, err := readLog(filepath.Join(dir, LogFile))
 	if err != nil {
 		return err
 	}
@@ -43,7 +42,7 @@ func Curves(dir string) error {
 		return nil
 	}
 	above := plot.New()
-	above.X.Label.Text, above.Y.Label.Text = "step", "loss of a label [nats]"
+	above.X.Label.Text, above.Y.Label.Text = "step", "loss"
 	below := plot.New()
 	below.X.Label.Text, below.Y.Label.Text = "step", "held-out action error [rad]"
 	below.Y.Min = 0
@@ -82,5 +81,5 @@ func Curves(dir string) error {
 	if _, err := (vgimg.PngCanvas{Canvas: canvas}).WriteTo(&png); err != nil {
 		return err
 	}
-	return replace(filepath.Join(dir, "curves.png"), png.Bytes())
+	return Replace(filepath.Join(dir, "curves.png"), png.Bytes())
 }

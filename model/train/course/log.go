@@ -1,4 +1,4 @@
-package train
+package course
 
 import (
 	"bufio"
@@ -12,7 +12,8 @@ import (
 	"path/filepath"
 )
 
-const logFile = "log.jsonl"
+// LogFile has a line for every step and look.
+const LogFile = "log.jsonl"
 
 // line of log.jsonl: a step, or a look at held-out examples.
 type line struct {
@@ -33,7 +34,7 @@ type runLog struct {
 
 // openLog keeps the lines up to a step: what a killed run did after its last state is done again.
 func openLog(dir string, step int) (*runLog, error) {
-	path := filepath.Join(dir, logFile)
+	path := filepath.Join(dir, LogFile)
 	lines, err := readLog(path)
 	if err != nil {
 		return nil, err
@@ -47,7 +48,7 @@ func openLog(dir string, step int) (*runLog, error) {
 			}
 		}
 	}
-	if err := replace(path, kept.Bytes()); err != nil {
+	if err := Replace(path, kept.Bytes()); err != nil {
 		return nil, err
 	}
 	file, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0o644)
