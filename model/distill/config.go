@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"cobot_vla/model/nn/cpu"
+	"cobot_vla/model/train/course"
 )
 
 // Recipe is what a run teaches.
@@ -30,61 +31,57 @@ func Recipes() []Recipe { return []Recipe{RecipeSeer, RecipeBase, RecipeAlign, R
 
 // Config of a run. Its zero value trains nothing: begin with DefaultConfig.
 type Config struct {
-	Recipe Recipe
-	// Out is the folder of the checkpoint that the run writes.
-	Out string
+	Recipe Recipe `json:"recipe"`
+	// Out is the run's folder: the checkpoint, state.safetensors to resume from, log.jsonl, curves.png.
+	Out string `json:"-"`
 	// From is the folder of the VITA-VLA that stages one and two start with: vita-base's or
 	// VITA-1.5's for the first, the first's for the second. The second from a base is the baseline only-finetune.
-	From string
+	From string `json:"from,omitempty"`
 	// Teacher is the folder of the Seer: what the first stage learns from, and whose decoder and heads both stages begin with.
-	Teacher string
-	// Steps of the optimiser.
-	Steps int
+	Teacher string `json:"teacher,omitempty"`
+	// Steps of the optimiser. 0 plans as many as Budget has time for, by the pace of the first; the plan is kept in the state.
+	Steps int `json:"steps"`
 	// Batch is how many sequences a step averages over. Default 8.
-	Batch int
+	Batch int `json:"batch"`
 	// History is how many steps a sequence has. Default 4; the paper's are 10 and 7.
-	History int
+	History int `json:"history"`
 	// Rate is the highest learning rate, reached after Warmup steps; it falls to zero as a cosine. Defaults 1e-3 and 20.
-	Rate   float64
-	Warmup int
+	Rate   float64 `json:"rate"`
+	Warmup int     `json:"warmup"`
 	// Decay is AdamW's weight decay, of everything that learns, as in the original. Default 1e-4.
-	Decay float64
+	Decay float64 `json:"decay"`
 	// Clip bounds the length of the gradient; 0 for no bound. Default 1.
-	Clip float64
+	Clip float64 `json:"clip"`
 	// Align is the loss of the first stage, Loss that of the second and of Seer. Defaults: the paper's.
-	Align Align
-	Loss  ActionLoss
+	Align Align      `json:"align"`
+	Loss  ActionLoss `json:"loss"`
 	// Stage of vita-finetune: finetune, finetune-code (the connector learns too) or freeze-vlm.
-	Stage Stage
+	Stage Stage `json:"stage"`
 	// Seed of fresh weights and of the sampler.
-	Seed uint64
+	Seed uint64 `json:"seed"`
 	// Precision of the operands, f32 or bf16; weights, moments and sums are f32 in both. Default f32.
-	Precision cpu.Precision
-	// Threads that compute; 0 for all processors.
-	Threads int
-	// Budget ends the run after that time, with a checkpoint; 0 for none.
-	Budget time.Duration
-	// Now is the clock. Default time.Now.
-	Now func() time.Time
-	// Report is called after every step. Default: nobody.
-	Report func(Progress)
-}
+	Precision cpu.Precision `json:"precision"`
 
-// Progress of a run.
-type Progress struct {
-	// Step of Steps that is finished.
-	Step, Steps int
-	// Loss of the step's batch, GradNorm before clipping, Rate of the step.
-	Loss, GradNorm, Rate float64
-	// Took is the time so far.
-	Took time.Duration
+	// Threads that compute; 0 for all processors. It changes no number.
+	Threads int `json:"-"`
+	// Budget ends the run after that time with a checkpoint and a state, at the next step; 0 for none.
+	Budget time.Duration `json:"-"`
+	// SaveEvery is how many steps lie between two states on the disk, DiagnoseEvery between two looks at held-out
+	// sequences (0: only at the end), of which Held are looked at. Defaults 200, 500 and 64.
+	SaveEvery     int `json:"-"`
+	DiagnoseEvery int `json:"-"`
+	Held          int `json:"-"`
+	// Now is the clock. Default time.Now.
+	Now func() time.Time `json:"-"`
+	// Report is called after every step, by the run's goroutine. Default: nobody.
+	Report func(course.Progress) `json:"-"`
 }
 
 // DefaultConfig has the paper's losses; Recipe, Out and Steps are missing.
 func DefaultConfig() Config {
 	return Config{
 		Batch: 8, History: 4, Rate: 1e-3, Warmup: 20, Decay: 1e-4, Clip: 1, Align: SquaredDistance, Loss: Paper, Stage: FinetuneStage,
-		Precision: cpu.F32, Now: time.Now, Report: func(Progress) {},
+		Precision: cpu.F32, SaveEvery: 200, DiagnoseEvery: 500, Held: 64, Now: time.Now, Report: func(course.Progress) {},
 	}
 }
 
@@ -101,7 +98,9 @@ func (c Config) Validate() error {
 	needs := c.Recipe == RecipeAlign || c.Recipe == RecipeFinetune
 	check(!needs || c.From != "", "from is empty: recipe %s starts with a checkpoint of VITA-VLA", c.Recipe)
 	check(c.Recipe != RecipeAlign || c.Teacher != "", "teacher is empty: recipe %s learns from a Seer", c.Recipe)
-	check(c.Steps > 0 && c.Batch > 0 && c.History > 0, "steps %d, batch %d, history %d: expected 1 or more", c.Steps, c.Batch, c.History)
+	check(c.Steps > 0 || c.Steps == 0 && c.Budget > 0, "steps is %d, expected 1 or more, or 0 and a budget of time to plan them by", c.Steps)
+	check(c.Batch > 0 && c.History > 0, "batch %d, history %d: expected 1 or more", c.Batch, c.History)
+	check(c.SaveEvery > 0 && c.DiagnoseEvery >= 0 && c.Held >= 0, "save every %d, diagnose every %d, held %d: expected 1 or more, 0 or more, 0 or more", c.SaveEvery, c.DiagnoseEvery, c.Held)
 	check(c.Rate > 0 && c.Rate < 1 && c.Warmup >= 0 && c.Decay >= 0 && c.Clip >= 0, "rate %g, warmup %d, decay %g, clip %g: expected a rate between 0 and 1, the others 0 or more", c.Rate, c.Warmup, c.Decay, c.Clip)
 	check(slices.Contains([]Align{SquaredDistance, Distance}, c.Align), "align is %q, expected %s or %s", c.Align, SquaredDistance, Distance)
 	check(slices.Contains([]Arm{Absolute, MeanAbsolute, Smooth}, c.Loss.Arm), "the arm's loss is %q, expected %s, %s or %s", c.Loss.Arm, Absolute, MeanAbsolute, Smooth)
@@ -114,11 +113,11 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// factor of the learning rate at a step counted from 0: linear up from zero, half a cosine down.
-func (c Config) factor(step int) float64 {
+// factor of the learning rate at a step of steps, counted from 0: linear up from zero, half a cosine down.
+func (c Config) factor(step, steps int) float64 {
 	if step < c.Warmup {
 		return float64(step) / float64(c.Warmup)
 	}
-	along := float64(step-c.Warmup) / float64(max(c.Steps-c.Warmup, 1))
-	return (1 + math.Cos(math.Pi*along)) / 2
+	along := float64(step-c.Warmup) / float64(max(steps-c.Warmup, 1))
+	return (1 + math.Cos(math.Pi*min(along, 1))) / 2
 }

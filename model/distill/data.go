@@ -22,6 +22,8 @@ type Data interface {
 	// Sample fills into with sequences of so many steps, and as many actions from each on.
 	// They depend on seed, step and the numbers alone.
 	Sample(seed, step uint64, steps, actions int, into []Sequence) error
+	// Held are sequences that Sample never gives, for the diagnostics; none where there are not enough.
+	Held(steps, actions int) ([]Sequence, error)
 	// Instructions of all sequences.
 	Instructions() []string
 	// Vocabulary is text that a tokenizer is learned from: instructions and words.

@@ -84,7 +84,7 @@ func newBaseLesson(r *run) (*baseLesson, error) {
 	return l, nil
 }
 
-func (l *baseLesson) judge(s *Sequence, scale float64) (float64, error) {
+func (l *baseLesson) judge(s *Sequence, scale float64, back bool) (float64, error) {
 	if len(s.Words) != len(s.Observations) {
 		return 0, fmt.Errorf("a sequence of %d steps has words for %d: this recipe needs data that say what there is to see", len(s.Observations), len(s.Words))
 	}
@@ -98,7 +98,11 @@ func (l *baseLesson) judge(s *Sequence, scale float64) (float64, error) {
 	if len(words) > longest {
 		return 0, fmt.Errorf("%d words to say, there is room for %d", len(words), longest)
 	}
-	l.t.Record()
+	if back {
+		l.t.Record()
+	} else {
+		l.t.Stop()
+	}
 	hidden, err := l.m.Describe(l.prompt, pixels, words)
 	if err != nil {
 		return 0, err
@@ -110,8 +114,18 @@ func (l *baseLesson) judge(s *Sequence, scale float64) (float64, error) {
 		return 0, err
 	}
 	loss := say(l.dhost, l.host, words, scores.Cols, scale)
+	if !back {
+		return loss, nil
+	}
 	l.t.Write(l.t.Gradient(scores), l.dhost)
 	return loss, l.t.Backward()
+}
+
+// acts: it only speaks.
+func (l *baseLesson) acts() bool { return false }
+
+func (l *baseLesson) act(*Sequence) ([][7]float32, error) {
+	return nil, errors.New("a vision-language model does not act")
 }
 
 // say is the mean cross-entropy of words; d becomes its derivative times scale.
@@ -166,5 +180,4 @@ func (l *baseLesson) save() error {
 }
 
 func (l *baseLesson) optimiser() *tape.Optimiser { return l.o }
-func (l *baseLesson) tape() *tape.Tape           { return l.t }
 func (l *baseLesson) close() error               { return l.t.Close() }

@@ -48,12 +48,26 @@ func newSeerLesson(r *run) (*seerLesson, error) {
 	return l, nil
 }
 
-func (l *seerLesson) judge(s *Sequence, scale float64) (float64, error) {
+func (l *seerLesson) judge(s *Sequence, scale float64, back bool) (float64, error) {
 	lesson, err := l.r.seerLesson(s, l.eyes, l.sentences)
 	if err != nil {
 		return 0, err
 	}
-	return l.s.Act(lesson, l.r.Loss, scale, true)
+	return l.s.Act(lesson, l.r.Loss, scale, back)
+}
+
+func (l *seerLesson) act(s *Sequence) ([][7]float32, error) {
+	lesson, err := l.r.seerLesson(s, l.eyes, l.sentences)
+	if err != nil {
+		return nil, err
+	}
+	l.s.Tape.Stop()
+	x, err := features(l.s.Model, lesson)
+	if err != nil {
+		return nil, err
+	}
+	heads := l.s.Model.Heads()
+	return heads.Read(heads.Apply(x))
 }
 
 // seerLesson is a sequence as a Seer sees it.
@@ -134,8 +148,8 @@ func transposed(t tensor) tensor {
 	}}
 }
 
+func (l *seerLesson) acts() bool                 { return true }
 func (l *seerLesson) optimiser() *tape.Optimiser { return l.s.Optimiser }
-func (l *seerLesson) tape() *tape.Tape           { return l.s.Tape }
 func (l *seerLesson) close() error               { return l.s.Close() }
 
 // teacher is a Seer that knows, on a backend of its own.

@@ -95,42 +95,63 @@ func baseConfig(dir string, action int) (vitavla.NetworkConfig, error) {
 	return c, err
 }
 
-func (l *vitaLesson) judge(s *Sequence, scale float64) (float64, error) {
+// lesson is a sequence as a VITA-VLA sees it.
+func (l *vitaLesson) lesson(s *Sequence) (*VITALesson, error) {
 	lesson := &VITALesson{}
 	instruction := s.Observations[0].Instruction
 	lesson.Prompt = l.prompts[instruction]
 	var err error
 	if lesson.Prompt == nil {
 		if lesson.Prompt, err = vitavla.NewPrompt(l.words, instruction); err != nil {
-			return 0, err
+			return nil, err
 		}
 		l.prompts[instruction] = lesson.Prompt
 	}
 	pixels, err := look(l.eyes, s)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	l.v.Tape.Stop() // the tower is frozen
 	for _, p := range pixels {
 		f, err := l.v.Model.Look(p)
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
 		lesson.Features = append(lesson.Features, f)
 	}
-	if lesson.States, err = l.r.states(s); err != nil {
+	lesson.States, err = l.r.states(s)
+	return lesson, err
+}
+
+func (l *vitaLesson) judge(s *Sequence, scale float64, back bool) (float64, error) {
+	lesson, err := l.lesson(s)
+	if err != nil {
 		return 0, err
 	}
 	if l.teacher != nil {
 		if lesson.Teacher, err = l.teacher.features(l.r, s); err != nil {
 			return 0, err
 		}
-		return l.v.Align(lesson, l.r.Align, scale, true)
+		return l.v.Align(lesson, l.r.Align, scale, back)
 	}
 	if lesson.Labels, err = l.r.labels(s); err != nil {
 		return 0, err
 	}
-	return l.v.Act(lesson, l.r.Loss, scale, true)
+	return l.v.Act(lesson, l.r.Loss, scale, back)
+}
+
+// act is, in the first stage, what the teacher's heads make of what is learned.
+func (l *vitaLesson) act(s *Sequence) ([][7]float32, error) {
+	lesson, err := l.lesson(s)
+	if err != nil {
+		return nil, err
+	}
+	mapped, err := l.v.read(lesson, false)
+	if err != nil {
+		return nil, err
+	}
+	heads := l.v.Model.Heads()
+	return heads.Read(heads.Apply(mapped))
 }
 
 // save writes what learned over the base's files, which are brought along: a checkpoint that the policy loads.
@@ -161,8 +182,8 @@ func (l *vitaLesson) save() error {
 	return errors.Join(errs...)
 }
 
+func (l *vitaLesson) acts() bool                 { return true }
 func (l *vitaLesson) optimiser() *tape.Optimiser { return l.v.Optimiser }
-func (l *vitaLesson) tape() *tape.Tape           { return l.v.Tape }
 func (l *vitaLesson) close() error {
 	err := l.v.Close()
 	if l.teacher != nil {

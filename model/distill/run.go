@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 
 	"cobot_vla/calibration"
@@ -13,74 +12,49 @@ import (
 	"cobot_vla/model/nn"
 	"cobot_vla/model/nn/cpu"
 	"cobot_vla/model/nn/tape"
+	"cobot_vla/model/train/course"
 )
 
-// Result of a run.
-type Result struct {
-	// Step that was reached; less than Steps when the time was up.
-	Step int
-	// Learned is how many numbers were.
-	Learned int
-	// First and Last loss, each a mean of up to ten steps.
-	First, Last float64
-}
-
-// lesson is a student of one recipe: it judges a sequence, and writes what it learned.
+// lesson is a student of one recipe: it judges a sequence, acts on it, and writes what it learned.
 type lesson interface {
-	// judge is the loss of a sequence; its derivative times scale is added to the gradients.
-	judge(s *Sequence, scale float64) (float64, error)
+	// judge is the loss of a sequence; with back, its derivative times scale is added to the gradients.
+	judge(s *Sequence, scale float64, back bool) (float64, error)
+	// acts says whether it can act; act is what it predicts at every step of a sequence, one prediction behind the other.
+	acts() bool
+	act(s *Sequence) ([][7]float32, error)
 	// save writes the checkpoint.
 	save() error
 	optimiser() *tape.Optimiser
-	tape() *tape.Tape
 	close() error
 }
 
-// Run teaches until the steps are done, the budget is spent or ctx ends, and leaves a checkpoint in Out.
-func Run(ctx context.Context, c Config, data Data) (result Result, err error) {
+// Run teaches until the steps are done, the budget is spent or ctx ends, and leaves a checkpoint in Out, and the state
+// to go on from. A run that was ended, or killed, continues when it is called again with the same Config.
+func Run(ctx context.Context, c Config, data Data) (result course.Result, err error) {
 	if err := c.Validate(); err != nil {
 		return result, err
 	}
+	defer func() {
+		if err != nil && !errors.Is(err, ctx.Err()) {
+			err = fmt.Errorf("train %s: %w", c.Recipe, err)
+		}
+	}()
 	if err := os.MkdirAll(c.Out, 0o755); err != nil {
 		return result, err
 	}
 	r, err := open(c, data)
 	if err != nil {
-		return result, fmt.Errorf("train %s: %w", c.Recipe, err)
+		return result, err
 	}
 	defer func() { err = errors.Join(err, r.student.close()) }()
-	for _, p := range r.student.optimiser().Params() {
-		result.Learned += p.Value.Rows * p.Value.Cols
+	way, err := course.Open(course.Config{
+		Out: c.Out, Asked: c, Steps: c.Steps, Rate: c.Rate, Clip: c.Clip, Budget: c.Budget,
+		SaveEvery: c.SaveEvery, LookEvery: c.DiagnoseEvery, Now: c.Now, Report: c.Report,
+	}, r.student.optimiser())
+	if err != nil {
+		return result, err
 	}
-	began := c.Now()
-	var losses []float64
-	batch := make([]Sequence, c.Batch)
-	for step := range c.Steps {
-		if ctx.Err() != nil || c.Budget > 0 && c.Now().Sub(began) >= c.Budget {
-			break
-		}
-		if err := data.Sample(c.Seed, uint64(step), c.History, r.predictions, batch); err != nil {
-			return result, err
-		}
-		p, err := r.step(step, batch)
-		if err != nil {
-			return result, fmt.Errorf("train %s: step %d: %w", c.Recipe, step+1, err)
-		}
-		losses = append(losses, p.Loss)
-		result.Step = step + 1
-		p.Took = c.Now().Sub(began)
-		c.Report(p)
-	}
-	result.First, result.Last = mean(losses[:min(10, len(losses))]), mean(losses[max(0, len(losses)-10):])
-	return result, errors.Join(r.student.save(), ctx.Err())
-}
-
-func mean(x []float64) float64 {
-	sum := 0.0
-	for _, v := range x {
-		sum += v
-	}
-	return sum / float64(max(len(x), 1))
+	return way.Run(ctx, r)
 }
 
 // run is a run that is set up.
@@ -93,10 +67,11 @@ type run struct {
 	stats       calibration.Statistics
 	file        []byte // statistics.yaml
 	robot       *continuous.Robot
+	batch       []Sequence
 }
 
 func open(c Config, data Data) (*run, error) {
-	r := &run{Config: c, data: data, predictions: 3}
+	r := &run{Config: c, data: data, predictions: 3, batch: make([]Sequence, c.Batch)}
 	r.manifest, r.file = data.Binding()
 	if r.manifest.Continuous == nil {
 		return nil, fmt.Errorf("the data's manifest %q has no continuous part", r.manifest.Name)
@@ -133,31 +108,32 @@ func (r *run) backend() (*cpu.Backend, error) {
 	return cpu.New(cpu.Config{Precision: r.Precision, Threads: r.Threads})
 }
 
-// step is one step of the optimiser.
-func (r *run) step(step int, batch []Sequence) (Progress, error) {
-	p := Progress{Step: step + 1, Steps: r.Steps, Rate: r.Rate * r.factor(step)}
-	r.student.tape().ClearGrads()
-	for i := range batch {
-		loss, err := r.student.judge(&batch[i], 1/float64(len(batch)))
+// Gradients implements course.Student.
+func (r *run) Gradients(step int) (course.Batch, error) {
+	b := course.Batch{Examples: len(r.batch)}
+	if err := r.data.Sample(r.Seed, uint64(step), r.History, r.predictions, r.batch); err != nil {
+		return b, err
+	}
+	for i := range r.batch {
+		loss, err := r.student.judge(&r.batch[i], 1/float64(len(r.batch)), true)
 		if err != nil {
-			return p, err
+			return b, err
 		}
-		p.Loss += loss / float64(len(batch))
+		b.Loss += loss / float64(len(r.batch))
 	}
-	o := r.student.optimiser()
-	var err error
-	if p.GradNorm, err = o.Norm(); err != nil {
-		return p, err
-	}
-	if math.IsNaN(p.GradNorm) || math.IsInf(p.GradNorm, 0) {
-		return p, fmt.Errorf("the gradient's length is %v: the training diverged; lower the learning rate", p.GradNorm)
-	}
-	adam := nn.Adam{Rate: p.Rate, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Decay: r.Decay, Scale: 1, Step: step + 1}
-	if r.Clip > 0 {
-		adam.Scale = math.Min(1, r.Clip/(p.GradNorm+1e-6))
-	}
-	return p, o.Step(func(*tape.Param) nn.Adam { return adam })
+	return b, nil
 }
+
+// Factor implements course.Student.
+func (r *run) Factor(step, steps int) float64 { return r.factor(step, steps) }
+
+// Rule implements course.Student.
+func (r *run) Rule(_ *tape.Param, factor float64) nn.Adam {
+	return nn.Adam{Rate: r.Rate * factor, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Decay: r.Decay}
+}
+
+// Save implements course.Student.
+func (r *run) Save() error { return r.student.save() }
 
 // labels are what every step of a sequence should predict, one step behind the other.
 func (r *run) labels(s *Sequence) ([][7]float32, error) {

@@ -13,6 +13,7 @@ import (
 	"cobot_vla/model/continuous"
 	"cobot_vla/model/nn/cpu"
 	"cobot_vla/model/seer"
+	"cobot_vla/model/train/course"
 	"cobot_vla/model/vitavla"
 )
 
@@ -31,7 +32,7 @@ func teach(t *testing.T, c Config, less float64) {
 		t.Fatal(err)
 	}
 	first, last := math.NaN(), math.NaN()
-	c.Report = func(p Progress) {
+	c.Report = func(p course.Progress) {
 		if last = p.Loss; p.Step == 1 {
 			first = p.Loss
 		}
@@ -44,6 +45,10 @@ func teach(t *testing.T, c Config, less float64) {
 	if r.Step != c.Steps || r.Learned == 0 || !(last < less*first) {
 		t.Errorf("%s: step %d of %d, loss %.4f, then %.4f, expected less than %.2f of it", c.Recipe, r.Step, c.Steps, first, last, less)
 	}
+	if r.Held == nil || (r.Held.Error > 0) != (c.Recipe != RecipeBase) || !(r.Held.Loss > 0) {
+		t.Errorf("%s: a look at held-out sequences gives %v", c.Recipe, r.Held)
+	}
+	t.Log(r.Held)
 }
 
 // act lets a trained policy decide about the toy.
@@ -130,8 +135,8 @@ func TestSeerGradient(t *testing.T) {
 		if !strings.Contains("mae.blocks.0.attn.qkv.weight perceiver_resampler.latents perceiver_resampler.layers.0.0.to_kv.weight obs_tokens action_pred_token state_projector.weight transformer_backbone.h.1.mlp.c_fc.weight transformer_backbone_position_embedding", p.Name) {
 			continue
 		}
-		l.tape().ClearGrads()
-		if _, err := l.judge(&s[0], 1); err != nil {
+		l.s.Tape.ClearGrads()
+		if _, err := l.judge(&s[0], 1, true); err != nil {
 			t.Fatal(err)
 		}
 		grad, err := read(l.s.Tape, p.Grad)
@@ -157,7 +162,7 @@ func TestSeerGradient(t *testing.T) {
 			l.s.Tape.Write(p.Value, moved)
 			l.s.Tape.Reload()
 			l.s.Tape.ClearGrads()
-			x, err := l.judge(&s[0], 1)
+			x, err := l.judge(&s[0], 1, true)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -188,7 +193,7 @@ func TestScheduleIsTheOriginals(t *testing.T) {
 	}
 	c := Config{Warmup: 4, Steps: 20}
 	for step, want := range info.Facts.Factors {
-		if got := c.factor(step); math.Abs(got-want) > 1e-12 {
+		if got := c.factor(step, c.Steps); math.Abs(got-want) > 1e-12 {
 			t.Errorf("step %d: factor %g, expected %g", step, got, want)
 		}
 	}
@@ -196,7 +201,7 @@ func TestScheduleIsTheOriginals(t *testing.T) {
 
 func TestConfigSaysWhatIsWrong(t *testing.T) {
 	err := Config{Recipe: "vita"}.Validate()
-	for _, want := range []string{`recipe is "vita"`, "out is empty", "steps 0", "rate 0", "align is", "precision is"} {
+	for _, want := range []string{`recipe is "vita"`, "out is empty", "steps is 0", "batch 0", "rate 0", "align is", "precision is"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not say %q", err, want)
 		}

@@ -65,6 +65,15 @@ func (t *Toy) Sample(seed, step uint64, steps, actions int, into []Sequence) err
 	return nil
 }
 
+// Held implements Data: 16 sequences of another generator.
+func (t *Toy) Held(steps, actions int) ([]Sequence, error) {
+	held := make([]Sequence, 16)
+	for i := range held {
+		t.draw(rand.New(rand.NewPCG(0xe1d, uint64(i))), steps, actions, &held[i])
+	}
+	return held, nil
+}
+
 var colours = [2][3]byte{{220, 60, 50}, {60, 90, 220}}
 
 func (t *Toy) draw(rng *rand.Rand, steps, actions int, s *Sequence) {

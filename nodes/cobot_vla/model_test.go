@@ -665,7 +665,7 @@ func TestModelConvertPth(t *testing.T) {
 func TestTrainRecipe(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "seer")
 	said := mustCommand(t, "train", "--recipe", "seer", "--data", "toy", "--out", out, "--steps", "2", "--batch", "1", "--micro", "1", "--history", "2", "--precision", "f32")
-	if !strings.Contains(said, "seer, step 2 of 2") {
+	if !strings.Contains(said, "seer: step 2 of 2") {
 		t.Error(said)
 	}
 	refused(t, "teacher is empty", "train", "--recipe", "vita-align", "--data", "toy", "--out", out, "--from", out)

@@ -63,8 +63,12 @@ func (c *trainRunCmd) config() train.Config {
 	t.Clip, t.Smoothing, t.Blank, t.Freeze, t.Seed = c.Clip, c.Smoothing, c.Blank, c.Freeze, c.Seed
 	t.Precision, t.Stored, t.Threads = c.Precision, c.Stored, c.Threads
 	t.SaveEvery, t.DiagnoseEvery, t.Held = c.SaveEvery, c.LookEvery, c.Held
-	t.Budget = time.Duration(c.MaxMinutes * float64(time.Minute))
+	t.Budget = c.budget()
 	return t
+}
+
+func (c *trainRunCmd) budget() time.Duration {
+	return time.Duration(c.MaxMinutes * float64(time.Minute))
 }
 
 // Run implements the command.
@@ -81,9 +85,14 @@ func (c *trainRunCmd) Run(a *app) error {
 		return err
 	}
 	defer data.close()
+	return c.report(a, &config.Report, func() (course.Result, error) { return train.Run(a.ctx, config, data) })
+}
+
+// report lets a run go on under a bar and says what came of it.
+func (c *trainRunCmd) report(a *app, hear *func(course.Progress), run func() (course.Result, error)) error {
 	bar := &trainBar{out: a.stderr, live: onTerminal(a.stderr)}
-	config.Report = bar.show
-	r, err := train.Run(a.ctx, config, data)
+	*hear = bar.show
+	r, err := run()
 	bar.end()
 	if err != nil && !(errors.Is(err, a.ctx.Err()) && r.Step > 0) {
 		return err
@@ -161,9 +170,12 @@ func (b *trainBar) line(p course.Progress) string {
 	done := barWidth * p.Step / p.Steps
 	seconds := max(p.Took.Seconds(), 1e-9)
 	left := time.Duration(float64(p.Took) / float64(max(p.Step-p.Resumed, 1)) * float64(p.Steps-p.Step)).Round(time.Second)
-	return fmt.Sprintf("[%s%s] step %d of %d, loss %.3f, rate %.1e, %.0f tokens/s, %.1f examples/s, %v left",
-		strings.Repeat("=", done), strings.Repeat(" ", barWidth-done), p.Step, p.Steps, b.loss, p.Rate,
-		float64(p.Tokens)/seconds, float64(p.Examples)/seconds, left)
+	line := fmt.Sprintf("[%s%s] step %d of %d, loss %.3f, rate %.1e, ",
+		strings.Repeat("=", done), strings.Repeat(" ", barWidth-done), p.Step, p.Steps, b.loss, p.Rate)
+	if p.Tokens > 0 {
+		line += fmt.Sprintf("%.0f tokens/s, ", float64(p.Tokens)/seconds)
+	}
+	return line + fmt.Sprintf("%.1f examples/s, %v left", float64(p.Examples)/seconds, left)
 }
 
 func (b *trainBar) end() {

@@ -2,11 +2,9 @@ package main
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
-	"time"
 
 	"cobot_vla/model/distill"
+	"cobot_vla/model/train/course"
 )
 
 // recipeFlags are what the policies that predict numbers are taught by.
@@ -24,7 +22,7 @@ type recipeFlags struct {
 
 // recipe teaches by a recipe of distill. Flags that it shares with LLaVA-VLA's training keep their meaning.
 func (c *trainRunCmd) recipe(a *app) error {
-	data, err := openSequences(c.Data, c.Arm)
+	data, err := openSequences(c.Data, c.Arm, c.drawFlags.config())
 	if err != nil {
 		return err
 	}
@@ -33,31 +31,7 @@ func (c *trainRunCmd) recipe(a *app) error {
 	d.Steps, d.Batch, d.History, d.Rate, d.Warmup, d.Clip, d.Seed = c.Steps, c.Batch, c.History, cmp.Or(c.Rate, d.Rate), c.Warmup, c.Clip, c.Seed
 	d.Align, d.Stage, d.Threads, d.Precision = distill.Align(c.AlignLoss), distill.Stage(c.Stage), c.Threads, c.Precision
 	d.Loss = distill.ActionLoss{Arm: distill.Arm(c.ArmLoss), Gripper: distill.Gripper(c.GripperLoss), Weight: c.GripperWeight}
-	d.Budget = time.Duration(c.MaxMinutes * float64(time.Minute))
-	live, shown := onTerminal(a.stderr), time.Duration(0)
-	d.Report = func(p distill.Progress) {
-		every := 30 * time.Second
-		if live {
-			every = 200 * time.Millisecond
-		}
-		if p.Step < p.Steps && shown > 0 && p.Took-shown < every {
-			return
-		}
-		shown = p.Took
-		line := fmt.Sprintf("step %d of %d, loss %.4f, gradient %.3g, rate %.1e, %.1f s", p.Step, p.Steps, p.Loss, p.GradNorm, p.Rate, p.Took.Seconds())
-		if live {
-			fmt.Fprint(a.stderr, clearLine, line)
-			return
-		}
-		fmt.Fprintln(a.stderr, line)
-	}
-	r, err := distill.Run(a.ctx, d, data)
-	if live {
-		fmt.Fprintln(a.stderr)
-	}
-	if err != nil && !(errors.Is(err, a.ctx.Err()) && r.Step > 0) {
-		return err
-	}
-	fmt.Fprintf(a.stdout, "%s: %s, step %d of %d, %s parameters learned, loss %.4f at first, %.4f at last\n", c.Out, c.Recipe, r.Step, d.Steps, grouped(int64(r.Learned)), r.First, r.Last)
-	return err
+	d.SaveEvery, d.DiagnoseEvery, d.Held = c.SaveEvery, c.LookEvery, c.Held
+	d.Budget = c.budget()
+	return c.report(a, &d.Report, func() (course.Result, error) { return distill.Run(a.ctx, d, data) })
 }

@@ -13,6 +13,7 @@ import (
 	"cobot_vla/model/continuous"
 	"cobot_vla/model/distill"
 	"cobot_vla/model/expert"
+	"cobot_vla/model/train/data"
 	"cobot_vla/model/vision"
 	"cobot_vla/nodes/recorder/demonstration"
 )
@@ -21,8 +22,8 @@ import (
 // one arm's, with the scene's camera and that arm's. Both pictures are kept at the size the small networks see.
 type sequences struct {
 	manifest     checkpoint.Manifest
-	file         []byte // statistics.yaml
-	runs         []sequenceRun
+	file         []byte        // statistics.yaml
+	runs, held   []sequenceRun // those to learn from, and those of episodes that are held out
 	instructions []string
 	predictions  int
 }
@@ -39,8 +40,9 @@ const (
 	sequenceActions = 3
 )
 
-// openSequences opens what a recipe learns from: the toy, or folders of demonstrations as cobot_vla collect leaves them.
-func openSequences(paths []string, side string) (distill.Data, error) {
+// openSequences opens what a recipe learns from: the toy, or folders of demonstrations as cobot_vla collect leaves them,
+// of every task a part held out.
+func openSequences(paths []string, side string, draw data.Config) (distill.Data, error) {
 	if len(paths) == 1 && paths[0] == "toy" {
 		return distill.NewToy(sequenceSide)
 	}
@@ -57,45 +59,57 @@ func openSequences(paths []string, side string) (distill.Data, error) {
 	if err != nil {
 		return nil, err
 	}
-	var files []string
-	for _, task := range order {
-		files = append(files, tasks[task]...)
-	}
 	var m moments7
-	for _, file := range files {
-		d, err := demonstration.Read(file, true)
-		if err != nil {
-			return nil, err
+	episodes := 0
+	for _, task := range order {
+		var taught [][]sequenceRun // by episodes that have any
+		for _, file := range tasks[task] {
+			d, err := demonstration.Read(file, true)
+			if err != nil {
+				return nil, err
+			}
+			runs, err := s.add(d, &m)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", file, err)
+			}
+			if len(runs) > 0 {
+				taught = append(taught, runs)
+			}
+			episodes++
 		}
-		if err := s.add(d, &m); err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
+		for i, runs := range taught {
+			if draw.Holds(i, len(taught)) {
+				s.held = append(s.held, runs...)
+			} else {
+				s.runs = append(s.runs, runs...)
+			}
 		}
 	}
 	if len(s.runs) == 0 {
-		return nil, fmt.Errorf("%d episodes, and in none of them the %s arm does what has three steps or more", len(files), side)
+		return nil, fmt.Errorf("%d episodes, and in none of them the %s arm does what has three steps or more", episodes, side)
 	}
-	s.file, err = m.statistics(s.manifest).YAML(fmt.Sprintf("Statistics of the %s arm in %d stretches of %d demonstrations.", side, len(s.runs), len(files)))
+	s.file, err = m.statistics(s.manifest).YAML(fmt.Sprintf("Statistics of the %s arm in %d stretches of %d demonstrations.", side, len(s.runs)+len(s.held), episodes))
 	return s, err
 }
 
 // add cuts the stretches of an episode in which the arm is the one that moves.
-func (s *sequences) add(d demonstration.Demonstration, m *moments7) error {
+func (s *sequences) add(d demonstration.Demonstration, m *moments7) (runs []sequenceRun, err error) {
 	names, state := s.manifest.Action.Names, s.manifest.Proprioception
 	act, err := places(names, d.ActionNames)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	feel, err := places(state, d.StateNames)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	d.Rechunk(max(d.Chunk, s.predictions))
 	if !moves(d, act) {
-		return nil
+		return nil, nil
 	}
 	views, err := s.views(d)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if !slices.Contains(s.instructions, d.Instruction) {
 		s.instructions = append(s.instructions, d.Instruction)
@@ -103,7 +117,7 @@ func (s *sequences) add(d demonstration.Demonstration, m *moments7) error {
 	var run sequenceRun
 	end := func() {
 		if len(run.observations) > 0 {
-			s.runs = append(s.runs, run)
+			runs = append(runs, run)
 		}
 		run = sequenceRun{}
 	}
@@ -114,7 +128,7 @@ func (s *sequences) add(d demonstration.Demonstration, m *moments7) error {
 		}
 		obs, err := s.observe(sample.Image, views)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		obs.Instruction, obs.Stamp, obs.State = d.Instruction, time.Unix(0, int64(sample.Stamp)), pick(sample.State, feel)
 		var actions [][]float64
@@ -131,7 +145,7 @@ func (s *sequences) add(d demonstration.Demonstration, m *moments7) error {
 		run.words = append(run.words, d.Instruction+"; "+phase)
 	}
 	end()
-	return nil
+	return runs, nil
 }
 
 // views are where the two cameras lie in the recorded pictures.
@@ -230,15 +244,28 @@ func (s *sequences) Sample(seed, step uint64, steps, actions int, into []distill
 	rng := rand.New(rand.NewPCG(seed, step))
 	for i := range into {
 		r := s.runs[rng.IntN(len(s.runs))]
-		from := rng.IntN(len(r.observations))
-		q := distill.Sequence{}
-		for k := range steps {
-			at := min(from+k, len(r.observations)-1)
-			q.Observations, q.Actions, q.Words = append(q.Observations, r.observations[at]), append(q.Actions, r.actions[at]), append(q.Words, r.words[at])
-		}
-		into[i] = q
+		into[i] = r.from(rng.IntN(len(r.observations)), steps)
 	}
 	return nil
+}
+
+// from is so many steps of a stretch.
+func (r sequenceRun) from(from, steps int) (q distill.Sequence) {
+	for k := range steps {
+		at := min(from+k, len(r.observations)-1)
+		q.Observations, q.Actions, q.Words = append(q.Observations, r.observations[at]), append(q.Actions, r.actions[at]), append(q.Words, r.words[at])
+	}
+	return q
+}
+
+// Held implements distill.Data: every stretch that is held out, cut into sequences.
+func (s *sequences) Held(steps, _ int) (held []distill.Sequence, err error) {
+	for _, r := range s.held {
+		for from := 0; from < len(r.observations); from += steps {
+			held = append(held, r.from(from, steps))
+		}
+	}
+	return held, nil
 }
 
 // Instructions implements distill.Data.

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"cobot_vla/model/distill"
+	"cobot_vla/model/train/data"
 )
 
 // TestSequencesOfDemonstrations records two demonstrations and learns from them by the whole of a recipe.
@@ -15,7 +16,7 @@ func TestSequencesOfDemonstrations(t *testing.T) {
 	collecting(t, "demos", 2, 1)
 	found := 0
 	for _, side := range []string{"left", "right"} {
-		data, err := openSequences([]string{"demos"}, side)
+		taught, err := openSequences([]string{"demos"}, side, data.DefaultConfig())
 		if err != nil {
 			if !strings.Contains(err.Error(), "in none of them the "+side+" arm") {
 				t.Fatal(err)
@@ -24,11 +25,11 @@ func TestSequencesOfDemonstrations(t *testing.T) {
 		}
 		found++
 		s := make([]distill.Sequence, 4)
-		if err := data.Sample(1, 2, 3, 3, s); err != nil {
+		if err := taught.Sample(1, 2, 3, 3, s); err != nil {
 			t.Fatal(err)
 		}
 		again := make([]distill.Sequence, 4)
-		if err := data.Sample(1, 2, 3, 3, again); err != nil {
+		if err := taught.Sample(1, 2, 3, 3, again); err != nil {
 			t.Fatal(err)
 		}
 		for i, q := range s {
@@ -41,6 +42,9 @@ func TestSequencesOfDemonstrations(t *testing.T) {
 			if !strings.Contains(q.Observations[0].Instruction, "bottle") {
 				t.Errorf("instruction %q", q.Observations[0].Instruction)
 			}
+		}
+		if held, err := taught.Held(3, 3); err != nil || len(held) == 1 {
+			t.Errorf("%d sequences held out, %v", len(held), err)
 		}
 		out := filepath.Join(t.TempDir(), "seer")
 		said := mustCommand(t, "train", "--recipe", "seer", "--arm", side, "--data", "demos", "--out", out, "--steps", "2", "--batch", "2", "--micro", "1", "--history", "2", "--precision", "f32")

@@ -90,8 +90,8 @@ func (s *Set) Close() error {
 	return errors.Join(errs...)
 }
 
-// isHeld says whether episode i of n is held out: every so manieth.
-func (c Config) isHeld(i, n int) bool {
+// Holds says whether episode i of n is held out: every so manieth.
+func (c Config) Holds(i, n int) bool {
 	if c.Held == 0 || n < 2 {
 		return false
 	}
@@ -110,7 +110,7 @@ func (s *Set) index() error {
 				phrases[p] = true
 				words = append(words, p)
 			}
-			held := s.cfg.isHeld(e, f.Episodes())
+			held := s.cfg.Holds(e, f.Episodes())
 			for i := from; i < to; i++ {
 				var r record
 				if err := f.record(i, &r); err != nil {
