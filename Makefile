@@ -4,6 +4,7 @@
 #   make verify    the long proof: many seeds, faults, soak, races; writes out/verify.json
 #   make bench     measures the suite on this machine
 #   make bench-train   training beside PyTorch's of the same shapes (installs Debian's python3-torch)
+#   make readers   DuckDB, for make verify: it reads the exported data sets (needs npm)
 #   make browser   the dashboard's page in a headless Chromium; makes its pictures in the README
 #   make cuda      builds out/cobot_vla_cuda, which runs policies on an NVIDIA GPU (needs cuda.h)
 #   make cuda-verify   on a machine with a GPU: conformance, parity, sanitizer, bench, in under 10 minutes
@@ -23,13 +24,15 @@ SIM_PACKAGES := libmujoco-dev libegl-dev libegl1 libgl1-mesa-dri gcc libc6-dev p
 DDS_PACKAGES := cyclonedds-dev iproute2
 # HDF5 data sets, and h5py, which reads them independently of us.
 HDF5_PACKAGES := libhdf5-dev python3-h5py
+# Reads parquet independently of us; Debian has no pyarrow.
+DUCKDB := @duckdb/node-api@1.5.6-r.1
 # What finds AprilTags in pictures.
 TAG_PACKAGES := libapriltag-dev
 # Debian's and Ubuntu's clang makes PTX without any file of NVIDIA's.
 PTX_PACKAGES := clang-16
 TEST_FLAGS ?=
 
-.PHONY: help demo test verify bench bench-train torch-deps browser lint build sim-deps dds-deps hdf5-deps tag-deps browser-deps ptx-deps go-check clean ptx ptx-check cuda cuda-check cuda-verify
+.PHONY: help demo test verify readers bench bench-train torch-deps browser lint build sim-deps dds-deps hdf5-deps tag-deps browser-deps ptx-deps go-check clean ptx ptx-check cuda cuda-check cuda-verify
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -71,8 +74,8 @@ test: sim-deps dds-deps hdf5-deps tag-deps ptx-check cuda-check
 	CGO_ENABLED=0 go test $(TEST_FLAGS) ./...
 	go vet -tags mujoco,dds ./...
 	go test -tags mujoco $(TEST_FLAGS) ./drivers/mujoco/...
-	go test -tags mujoco $(TEST_FLAGS) -run Mujoco ./nodes/cobot_vla
-	go test -tags mujoco $(TEST_FLAGS) -timeout 20m -run TeachClickBell ./nodes/cobot_vla
+	go test -tags mujoco,hdf5 $(TEST_FLAGS) -run 'Mujoco|TestDemonstrations' ./nodes/cobot_vla
+	go test -tags mujoco,hdf5 $(TEST_FLAGS) -timeout 20m -run TeachClickBell ./nodes/cobot_vla
 	go test -tags dds $(TEST_FLAGS) ./nodes/rcl/dds
 	go test -tags mujoco,dds $(TEST_FLAGS) -run "Processes|LinkCut" ./nodes/cobot_vla
 	go vet -tags hdf5,browser ./nodes/recorder/... ./nodes/dashboard/...
@@ -155,13 +158,19 @@ endif
 	timeout 100 $(OUT)/cobot_vla_cuda bench model --backend cuda --precision w8a16,bf16
 	timeout 50 $(OUT)/cobot_vla_cuda bench model --backend cuda --precision w8a16 --crops 2 --json > $(OUT)/cuda.json
 
-verify: build
+# npm downloads DuckDB with its library; nothing is built, and no script of a package runs.
+readers: go-check
+	@command -v npm >/dev/null || { echo "make readers: npm is missing: apt-get install nodejs npm" >&2; exit 1; }
+	@mkdir -p $(OUT)/readers
+	npm install --prefix $(OUT)/readers --ignore-scripts --no-audit --no-fund --no-save $(DUCKDB)
+
+verify: sim-deps hdf5-deps readers
+	go build -tags mujoco,hdf5 -o $(OUT)/cobot_vla_verify ./nodes/cobot_vla
 	go test -race -timeout 60m ./...
 	go test -run Hostile -timeout 60m ./nodes/arm -hostile 10000000
 	go test -run 'Kill|Cut' -timeout 60m ./nodes/recorder/episode -kills 200 -cuts 5000
-	go test -run Demonstrations -timeout 60m ./nodes/cobot_vla -demonstrations 10
 	go test -run xxx -bench Recording -benchtime 1x -timeout 60m ./nodes/recorder -soak 5m
-	$(OUT)/cobot_vla verify --out $(OUT)/verify.json --readme README.md
+	$(OUT)/cobot_vla_verify verify --out $(OUT)/verify.json --readers $(OUT)/readers/node_modules --readme README.md
 
 bench: build
 	$(OUT)/cobot_vla bench nodes --while-inferring

@@ -69,7 +69,7 @@ func TestMujocoCalibrates(t *testing.T) {
 	args := map[string]string{"plant": "mujoco", "sim_calibration": real, "sim_params": sim, "seed": "0"}
 	record := func(script string) string {
 		args["script"] = script
-		return demonstrations(t, filepath.Join(root, "of_"+filepath.Base(script)), args)[0]
+		return demonstrations(t, filepath.Join(root, "of_"+filepath.Base(script)), 1, args)[0]
 	}
 	measured := func(command ...string) calibration.Robot {
 		out := filepath.Join(t.TempDir(), "measured.yaml")

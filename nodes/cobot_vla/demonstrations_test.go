@@ -10,15 +10,20 @@ import (
 
 	"cobot_vla/calibration"
 	"cobot_vla/nodes/recorder/episode"
+	"cobot_vla/nodes/recorder/export"
+	"cobot_vla/nodes/recorder/track"
 )
 
-var sessions = flag.Int("demonstrations", 3, "how many demonstrations are recorded, exported and imported")
+var (
+	sessions = flag.Int("demonstrations", 2, "how many demonstrations are recorded, exported and imported")
+	readers  = flag.String("readers", "../../out/readers/node_modules", "where DuckDB is, which reads the exported sets when it is there")
+)
 
 // TestDemonstrations is an afternoon in small: scripted demonstrations on the
 // simulated robot, exported, imported again, and still the same numbers.
 func TestDemonstrations(t *testing.T) {
 	root := t.TempDir()
-	paths := demonstrations(t, filepath.Join(root, "episodes"), map[string]string{"sessions": fmt.Sprint(*sessions)})
+	paths := demonstrations(t, filepath.Join(root, "episodes"), *sessions, nil)
 	if len(paths) != *sessions {
 		t.Fatalf("%d episodes", len(paths))
 	}
@@ -38,6 +43,19 @@ func TestDemonstrations(t *testing.T) {
 		if err := r.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+	others, err := readByOthers(t.Context(), paths, *readers, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range others.Sets {
+		t.Logf("%+v", b)
+		if b.Problem != "" || b.Episodes != *sessions || b.Frames < 70**sessions || b.Numbers != 4*14*b.Frames || b.Pictures != 3*b.Frames {
+			t.Errorf("%s read by %s: %+v", b.Format, b.Reader, b)
+		}
+	}
+	if h5py().missing == "" && export.Built(export.ALOHA) && len(others.Sets) == 0 {
+		t.Error("h5py is here and read nothing")
 	}
 	set, back := filepath.Join(root, "lerobot"), filepath.Join(root, "back")
 	out := mustCommand(t, "export", "--format", "lerobot-v3.0", "--fps", "10", "--out", set, filepath.Join(root, "episodes"))
@@ -98,10 +116,54 @@ func frameStart(t *testing.T, path string) (first int64) {
 	return first
 }
 
+// TestReadBack: what another program reads must be what was recorded, and what differs is told.
+func TestReadBack(t *testing.T) {
+	w, err := readRecorded(demonstrations(t, t.TempDir(), 1, nil)[0], demonstrationsFPS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	right := func() foreignFrame {
+		f := foreignFrame{Frame: 20, Length: w.length, Timestamp: 2, Task: &w.Task, EpisodeTask: &w.Task, Pictures: map[string]string{}}
+		for _, v := range []struct {
+			to   *[]float32
+			from track.Group
+		}{{&f.State, w.state}, {&f.Velocity, w.velocity}, {&f.Effort, w.effort}, {&f.Action, w.leader}} {
+			all, _ := v.from.Value(w.frame(20))
+			for _, x := range all {
+				*v.to = append(*v.to, float32(x))
+			}
+		}
+		for name := range w.cameras {
+			if f.Pictures[name], err = w.picture(name, w.frame(20), false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return f
+	}
+	other := "something else"
+	for want, change := range map[string]func(f *foreignFrame){
+		"":                                       func(*foreignFrame) {},
+		"state is":                               func(f *foreignFrame) { f.State[9] = math.Nextafter32(f.State[9], 9) },
+		"action is":                              func(f *foreignFrame) { f.Action[0]++ },
+		"13 numbers of velocity, not 14":         func(f *foreignFrame) { f.Velocity = f.Velocity[1:] },
+		"the episode is said to have":            func(f *foreignFrame) { f.Length-- },
+		`task "something else"`:                  func(f *foreignFrame) { f.Task = &other },
+		"2.1 s":                                  func(f *foreignFrame) { f.Timestamp = 2.1 },
+		"the picture of camera front is another": func(f *foreignFrame) { f.Pictures["front"] = "0" },
+		"episode 0, frame 20: pictures of 2 cameras": func(f *foreignFrame) { delete(f.Pictures, "left") },
+	} {
+		f, b := right(), readBack{Format: export.LeRobot30}
+		change(&f)
+		if err := b.compare(f, w); (err == nil) != (want == "") || !strings.Contains(b.Problem, want) || want == "" && (b.Numbers != 56 || b.Pictures != 3) {
+			t.Errorf("want %q: %v, %+v", want, err, b)
+		}
+	}
+}
+
 // TestCalibrateStatistics: the numbers of the episodes, as a policy wants them.
 func TestCalibrateStatistics(t *testing.T) {
 	root := t.TempDir()
-	paths := demonstrations(t, filepath.Join(root, "episodes"), nil)
+	paths := demonstrations(t, filepath.Join(root, "episodes"), 1, nil)
 	file := filepath.Join(root, "out", "statistics.yaml")
 	mustCommand(t, "calibrate", "statistics", filepath.Join(root, "episodes"), "--out", file)
 	s, err := calibration.LoadStatistics(file)

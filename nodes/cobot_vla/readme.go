@@ -46,6 +46,9 @@ func (v verification) tables() map[string]string {
 	if len(v.Experts) > 0 {
 		tables["experts"] = expertTable(v.Experts)
 	}
+	if v.Demonstrations != nil {
+		tables["demonstrations"] = demonstrationsTable(*v.Demonstrations)
+	}
 	return tables
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -12,52 +11,16 @@ import (
 	"time"
 
 	"cobot_vla/calibration"
-	"cobot_vla/launch"
 	"cobot_vla/msgs"
 	"cobot_vla/nodes/rcl"
-	"cobot_vla/nodes/rcl/intra"
 	"cobot_vla/nodes/recorder/episode"
 	"cobot_vla/nodes/recorder/track"
 )
 
-// demonstrations records scripted sessions as `launch teleop.launch.yaml sim:=true` does.
-func demonstrations(t testing.TB, dir string, args map[string]string) []string {
+// demonstrations records scripted sessions of one robot.
+func demonstrations(t testing.TB, dir string, sessions int, args map[string]string) []string {
 	t.Helper()
-	all := map[string]string{
-		"sim": "true", "script": "reach", "sessions": "1", "record": "true", "episodes": dir,
-		"instruction": "reach out and come back", "plant": "kinematic",
-	}
-	for k, v := range args {
-		all[k] = v
-	}
-	plan, err := planLaunch("teleop.launch.yaml", all)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g := newGraph(&app{ctx: t.Context(), stdout: discard{}, stderr: discard{}}, intra.New(), rcl.NewLockstep(time.Time{}), true)
-	defer func() {
-		if err := g.close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	for _, x := range plan.Actions {
-		if n, ok := x.(*launch.Node); ok {
-			if err := g.addNode(n); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	end := g.ctx.Now().Add(10 * time.Minute)
-	if err := g.ctx.RunUntil(t.Context(), func() bool {
-		_, over, _ := g.teleop.Sessions()
-		return over || g.ctx.Now().After(end)
-	}); err != nil {
-		t.Fatal(err)
-	}
-	if done, over, failed := g.teleop.Sessions(); !over || failed != "" || fmt.Sprint(done) != all["sessions"] {
-		t.Fatalf("%d sessions, over %v: %s", done, over, failed)
-	}
-	paths, err := episode.List(dir)
+	paths, err := scripted(&app{ctx: t.Context(), stdout: discard{}, stderr: discard{}}, dir, sessions, args)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +57,7 @@ func motion(t testing.TB, path string) track.Group {
 
 // TestReplayOntoTheArms: the arms of the simulated robot do again what they did.
 func TestReplayOntoTheArms(t *testing.T) {
-	path := demonstrations(t, t.TempDir(), nil)[0]
+	path := demonstrations(t, t.TempDir(), 1, nil)[0]
 	then := motion(t, path)
 	c := replayCmd{Episode: path, Onto: "arms", Motion: "auto", Speed: 1, Sim: true, Launch: []string{"plant:=kinematic"}}
 	var now *track.Signal

@@ -19,28 +19,31 @@ import (
 
 // verifyCmd is the long proof. The README's tables are made from what it writes.
 type verifyCmd struct {
-	Seeds   int    `help:"Seeds of fetch_bottle." default:"20"`
-	Plant   string `help:"Mechanics of seeds and faults: mujoco or kinematic." enum:"mujoco,kinematic" default:"mujoco"`
-	Faults  bool   `help:"Strike the faults." default:"true" negatable:""`
-	Only    string `help:"Strike only the faults whose name contains this."`
-	Soak    int    `help:"Simulated minutes of one robot that goes on through episode after episode." default:"10"`
-	Experts int    `help:"Seeds of every task's expert, plain, pushed and with domain randomisation; needs MuJoCo." default:"20"`
-	Readme  string `help:"README whose tables are made from the results."`
-	Out     string `help:"File for the results." default:"out/verify.json"`
+	Seeds          int    `help:"Seeds of fetch_bottle." default:"20"`
+	Plant          string `help:"Mechanics of seeds and faults: mujoco or kinematic." enum:"mujoco,kinematic" default:"mujoco"`
+	Faults         bool   `help:"Strike the faults." default:"true" negatable:""`
+	Only           string `help:"Strike only the faults whose name contains this."`
+	Soak           int    `help:"Simulated minutes of one robot that goes on through episode after episode." default:"10"`
+	Experts        int    `help:"Seeds of every task's expert, plain, pushed and with domain randomisation; needs MuJoCo." default:"20"`
+	Demonstrations int    `help:"Scripted demonstrations that are recorded, exported to LeRobot and HDF5, and read by DuckDB and h5py; needs -tags hdf5." default:"10"`
+	Readers        string `help:"The node_modules that has @duckdb/node-api (make readers)." default:"out/readers/node_modules"`
+	Readme         string `help:"README whose tables are made from the results."`
+	Out            string `help:"File for the results." default:"out/verify.json"`
 }
 
 // verification is out/verify.json.
 type verification struct {
-	Go        string        `json:"go"`
-	Cores     int           `json:"cores"`
-	Plant     string        `json:"plant"`
-	Latencies []seedResult  `json:"latencies"`
-	Seeds     []seedResult  `json:"seeds"`
-	Successes int           `json:"successes"`
-	Faults    []faultResult `json:"faults"`
-	Soak      *soakResult   `json:"soak,omitempty"`
-	Experts   []trial       `json:"experts,omitempty"`
-	Passed    bool          `json:"passed"`
+	Go             string                `json:"go"`
+	Cores          int                   `json:"cores"`
+	Plant          string                `json:"plant"`
+	Latencies      []seedResult          `json:"latencies"`
+	Seeds          []seedResult          `json:"seeds"`
+	Successes      int                   `json:"successes"`
+	Faults         []faultResult         `json:"faults"`
+	Soak           *soakResult           `json:"soak,omitempty"`
+	Experts        []trial               `json:"experts,omitempty"`
+	Demonstrations *demonstrationsResult `json:"demonstrations,omitempty"`
+	Passed         bool                  `json:"passed"`
 }
 
 // seedResult is one run of the demo.
@@ -96,6 +99,15 @@ func (c *verifyCmd) Run(a *app) error {
 		for _, row := range expertRows(v.Experts) {
 			v.Passed = v.Passed && row.enough()
 		}
+	}
+	if c.Demonstrations > 0 {
+		r, err := proveDemonstrations(a, c.Demonstrations, c.Plant, c.Readers)
+		if err != nil {
+			return fmt.Errorf("demonstrations: %w", err)
+		}
+		v.Demonstrations = &r
+		v.Passed = v.Passed && r.Pass
+		fmt.Fprint(a.stdout, demonstrationsTable(r))
 	}
 	if c.Faults {
 		for _, f := range allFaults() {
