@@ -26,6 +26,7 @@ type collectCmd struct {
 	Jobs       int           `help:"Episodes at once; 0 for one a processor." default:"0"`
 	Policy     string        `help:"Who moves the robot. The expert says what is right all the same: with a checkpoint's policy it corrects that." default:"expert"`
 	Checkpoint string        `help:"Folder of that policy's checkpoint."`
+	Takeover   float64       `help:"Part of the time that the expert acts for another policy, a second at a time: one that is stuck comes on." default:"0"`
 	KeepFailed bool          `help:"Keep attempts that failed: a learner's are worth correcting."`
 	Perturbed  float64       `help:"Part of the episodes in which the robot is pushed off its way." default:"0.5"`
 	PushRate   float64       `help:"Part of such an episode's steps that are pushed." default:"0.2"`
@@ -185,6 +186,9 @@ func (c *collectCmd) rollout(task scene.Task, seed uint64) (rollout, error) {
 	v.Wording = false // those words are evaluation's
 	r := attempting(task, seed, v)
 	r.Policy, r.Checkpoint, r.Plant, r.Latency, r.Demonstrator = c.Policy, c.Checkpoint, c.Plant, c.Latency, "expert"
+	if c.Policy != "expert" {
+		r.Guide = takeover{Rate: c.Takeover, Hold: time.Second, Seed: seed}
+	}
 	if pushed(seed, c.Perturbed) {
 		r.Push = expert.Perturbation{Seed: seed, Rate: c.PushRate, Size: c.PushSize, Hold: c.PushHold}
 	}

@@ -132,6 +132,10 @@ func (r rollout) hash() string {
 		}
 		slices.Sort(params[executable])
 	}
+	var guide []float64
+	if r.Guide.Rate > 0 {
+		guide = []float64{r.Guide.Rate, r.Guide.Hold.Seconds()}
+	}
 	text, err := json.Marshal(struct {
 		Task, Policy, Checkpoint, Plant, Demonstrator string
 		Latency                                       time.Duration
@@ -140,7 +144,8 @@ func (r rollout) hash() string {
 		Vary                                          scene.Variation
 		Push                                          any
 		Params                                        map[string][]string
-	}{r.Task, r.Policy, r.Checkpoint, r.Plant, r.Demonstrator, r.Latency, r.Steps, r.Limit, r.vary, r.Push.Rate, params})
+		Guide                                         []float64 `json:",omitempty"`
+	}{r.Task, r.Policy, r.Checkpoint, r.Plant, r.Demonstrator, r.Latency, r.Steps, r.Limit, r.vary, r.Push.Rate, params, guide})
 	if err != nil {
 		return ""
 	}

@@ -45,6 +45,8 @@ type rollout struct {
 	Params map[string][]rcl.ParamOverride
 	// Push disturbs the robot; the zero value does not.
 	Push expert.Perturbation
+	// Guide lets the expert act now and then; the zero value does not.
+	Guide takeover
 	// Open makes the policy; nil makes the one of Policy and Checkpoint.
 	Open policy.Open
 	// Demonstrator labels every observation, as that kind of policy; "" for none.
@@ -132,6 +134,13 @@ func (r rollout) open(a *app) (s *stage, err error) {
 		p, version, err := open(kind, dir, robot, on)
 		if err != nil {
 			return nil, "", err
+		}
+		if r.Guide.Rate > 0 {
+			teacher, _, err := openPolicy("expert", "", robot, on)
+			if err != nil {
+				return nil, "", errors.Join(err, p.Close())
+			}
+			p = &guidedPolicy{Policy: p, expert: teacher, by: r.Guide}
 		}
 		if r.Push.Rate > 0 {
 			p = &perturbedPolicy{Policy: p, push: r.Push}

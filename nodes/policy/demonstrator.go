@@ -55,6 +55,10 @@ func NewDemonstrator(n *rcl.Node, cfg Config, open Open) (*Demonstrator, error) 
 		n: n, cfg: cfg, p: p, instruction: cfg.Instruction,
 		obs: observer{manifest: p.Manifest(), version: version, maxSkew: seconds(cfg.MaxSkew)},
 	}
+	if p.Manifest().NeedsGroundTruth {
+		// It reads the numbers. A learner that moves the robot has its own statistics, and bins by them.
+		d.obs.version = ""
+	}
 	return d, d.connect()
 }
 
@@ -120,7 +124,7 @@ func (d *Demonstrator) look() {
 func (d *Demonstrator) publish(obs model.Observation, a model.Action) {
 	m := d.p.Manifest()
 	h := msgs.Header{Stamp: msgs.Stamp(obs.Stamp)}
-	_ = d.state.Publish(&msgs.ProprioTokens{Header: h, Names: m.Proprioception, Values: obs.State, Bins: obs.Bins, StatisticsVersion: d.obs.version})
+	_ = d.state.Publish(&msgs.ProprioTokens{Header: h, Names: m.Proprioception, Values: obs.State, Bins: obs.Bins, StatisticsVersion: d.obs.binnedBy})
 	if nav := a.Navigation; nav != nil {
 		_ = d.nav.Publish(&msgs.NavigationToken{
 			Header: h, GoalID: d.labels, Source: sourceIdentity, Direction: nav.Direction, Value: nav.Value,

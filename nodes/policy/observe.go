@@ -13,13 +13,15 @@ import (
 // observer keeps the newest of every input and makes consistent observations of them.
 type observer struct {
 	manifest checkpoint.Manifest
-	version  string // of the policy's statistics
+	version  string // of the policy's statistics; "" takes bins by any
 	maxSkew  time.Duration
 
 	image   *msgs.Image
 	views   *msgs.Views
 	proprio []*msgs.ProprioTokens // newest last
 	truth   map[string]model.Pose
+
+	binnedBy string // statistics of the bins of the last observation
 }
 
 // keep holds enough proprioception to find the one that belongs to a late image.
@@ -110,6 +112,6 @@ func (o *observer) state(obs *model.Observation) (waits string) {
 	case len(best.Values) != len(best.Names) || len(best.Bins) != len(best.Names):
 		return fmt.Sprintf("whole proprioception: %d names, %d values, %d bins", len(best.Names), len(best.Values), len(best.Bins))
 	}
-	obs.State, obs.Bins = best.Values, best.Bins
+	obs.State, obs.Bins, o.binnedBy = best.Values, best.Bins, best.StatisticsVersion
 	return ""
 }
