@@ -87,6 +87,9 @@ type Config struct {
 	FFmpeg string
 	// ShardMB is where a data file of LeRobot v3.0 ends; default 100.
 	ShardMB int
+	// VideoMB is where a film of LeRobot v3.0 ends, and the data file with it; default
+	// 200. It is also what an export that was interrupted does again.
+	VideoMB int
 	// Layout of LLaVA-VLA's composite: stack, stack3, mosaic4 or tiles; default stack3
 	// for three cameras, stack for two.
 	Layout string
@@ -108,6 +111,7 @@ func (c Config) withDefaults() Config {
 	c.Quality = cmp.Or(c.Quality, 95)
 	c.FFmpeg = cmp.Or(c.FFmpeg, "ffmpeg")
 	c.ShardMB = cmp.Or(c.ShardMB, 100)
+	c.VideoMB = cmp.Or(c.VideoMB, 200)
 	c.Chunk = cmp.Or(c.Chunk, 5)
 	c.Namespace = "/" + strings.Trim(c.Namespace, "/")
 	return c
@@ -134,8 +138,8 @@ func (c Config) check() error {
 		return bad("JPEG quality %d; 1..100", c.Quality)
 	case c.Chunk < 1 || c.Chunk > 1000:
 		return bad("chunk of %d steps; 1..1000", c.Chunk)
-	case c.ShardMB < 1:
-		return bad("data files of %d MB", c.ShardMB)
+	case c.ShardMB < 1 || c.VideoMB < 1:
+		return bad("data files of %d MB, films of %d MB; at least 1", c.ShardMB, c.VideoMB)
 	case c.Video && c.Format != LeRobot21 && c.Format != LeRobot30:
 		return bad("video is for LeRobot, not for %s", c.Format)
 	}

@@ -44,7 +44,7 @@ type Record struct {
 	From   int              `json:"from"`   // number of its first frame in the set
 	Task   string           `json:"task"`
 	Stats  map[string]Stats `json:"stats"`
-	Shard  int              `json:"shard"` // number of its data file
+	Shard  int              `json:"shard"` // number of its data file, and of its films
 }
 
 // set is a training set while it is written.

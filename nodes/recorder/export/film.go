@@ -79,6 +79,15 @@ func (f *film) finish() error {
 	return nil
 }
 
+// size is about how many bytes there are so far: the encoder keeps some back.
+func (f *film) size() int64 {
+	info, err := os.Stat(f.path + ".part")
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
 // keep gives the film its name.
 func (f *film) keep() error { return os.Rename(f.path+".part", f.path) }
 

@@ -19,11 +19,15 @@ import (
 	"cobot_vla/calibration"
 	"cobot_vla/msgs"
 	"cobot_vla/nodes/recorder/episode"
+	"cobot_vla/nodes/recorder/ffmpegtest"
 
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	ffmpegtest.Main()
+	goleak.VerifyTestMain(m)
+}
 
 var start = time.Unix(1_700_000_000, 0)
 
@@ -179,7 +183,8 @@ func export(t testing.TB, episodes []string, dir string, cfg Config) Report {
 	return r
 }
 
-// files of a folder, without what exports note for themselves.
+// files of a folder, without what exports note for themselves; of HDF5, which holds
+// the second it was made in, the size.
 func files(t testing.TB, dir string) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -190,6 +195,9 @@ func files(t testing.TB, dir string) map[string]string {
 		text, err := os.ReadFile(path)
 		name, _ := filepath.Rel(dir, path)
 		all[filepath.ToSlash(name)] = string(text)
+		if filepath.Ext(name) == ".hdf5" {
+			all[filepath.ToSlash(name)] = fmt.Sprint(len(text))
+		}
 		return err
 	})
 	if err != nil {

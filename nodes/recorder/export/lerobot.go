@@ -139,8 +139,9 @@ type dataFile struct {
 	path   string
 	t      *table // made with the first episode, when the pictures' sizes are known
 	limit  int64  // of bytes after which it is full; 0: after one episode
-	videos func(r *Record, camera Camera) string
 	films  []*film
+	filmAt func(camera Camera) string
+	most   int64 // bytes of a film after which it is full, too
 }
 
 func (d *dataFile) add(ctx context.Context, p *plan, r *Record, frame func(k int)) (full bool, err error) {
@@ -149,8 +150,7 @@ func (d *dataFile) add(ctx context.Context, p *plan, r *Record, frame func(k int
 	for i := range shades {
 		shades[i] = newColours(p.length)
 	}
-	films, err := d.openFilms(ctx, p, r)
-	if err != nil {
+	if err := d.openFilms(ctx, p); err != nil {
 		return false, err
 	}
 	task := d.s.taskIndex(r.Task)
@@ -160,7 +160,7 @@ func (d *dataFile) add(ctx context.Context, p *plan, r *Record, frame func(k int
 			err = d.open()
 		}
 		if err == nil {
-			err = d.row(f, k, r, task, rows, films)
+			err = d.row(f, k, r, task, rows)
 		}
 		for i := 0; err == nil && i < len(shades); i++ {
 			err = shades[i].add(k, f.pictures[i])
@@ -171,10 +171,9 @@ func (d *dataFile) add(ctx context.Context, p *plan, r *Record, frame func(k int
 		frame(k)
 		k++
 	}
-	for _, f := range films {
-		if err := f.finish(); err != nil {
-			return false, err
-		}
+	full = d.limit == 0 || d.t.bytes >= d.limit
+	for _, f := range d.films {
+		full = full || f.size() >= d.most
 	}
 	r.Stats = map[string]Stats{}
 	for name, all := range rows {
@@ -183,7 +182,7 @@ func (d *dataFile) add(ctx context.Context, p *plan, r *Record, frame func(k int
 	for i, c := range p.spec.Cameras {
 		r.Stats[pictureKey(c)] = shades[i].stats()
 	}
-	return d.limit == 0 || d.t.bytes >= d.limit, d.t.endGroup()
+	return full, d.t.endGroup()
 }
 
 func (d *dataFile) open() error {
@@ -195,24 +194,23 @@ func (d *dataFile) open() error {
 	return err
 }
 
-func (d *dataFile) openFilms(ctx context.Context, p *plan, r *Record) ([]*film, error) {
-	if !p.spec.Video {
-		return nil, nil
+// openFilms begins the films, one a camera, with the first episode.
+func (d *dataFile) openFilms(ctx context.Context, p *plan) error {
+	if !p.spec.Video || d.films != nil {
+		return nil
 	}
-	var films []*film
 	for _, c := range p.spec.Cameras {
-		f, err := newFilm(ctx, d.s.cfg.FFmpeg, d.videos(r, c), p.spec.FPS)
+		f, err := newFilm(ctx, d.s.cfg.FFmpeg, d.filmAt(c), p.spec.FPS)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		films = append(films, f)
 		d.films = append(d.films, f)
 	}
-	return films, nil
+	return nil
 }
 
 // row writes a frame, and adds it to the rows that statistics are made of.
-func (d *dataFile) row(f frame, k int, r *Record, task int, rows map[string][][]float64, films []*film) error {
+func (d *dataFile) row(f frame, k int, r *Record, task int, rows map[string][][]float64) error {
 	at := float64(k) / float64(d.s.spec.FPS)
 	out := cells{
 		"timestamp": floatCell(at), "frame_index": intCell(k), "episode_index": intCell(r.Index),
@@ -228,8 +226,8 @@ func (d *dataFile) row(f frame, k int, r *Record, task int, rows map[string][][]
 		rows[name] = append(rows[name], v)
 	}
 	for i, c := range d.s.spec.Cameras {
-		if films != nil {
-			if err := films[i].add(f.pictures[i]); err != nil {
+		if d.films != nil {
+			if err := d.films[i].add(f.pictures[i]); err != nil {
 				return err
 			}
 			continue
@@ -240,6 +238,11 @@ func (d *dataFile) row(f frame, k int, r *Record, task int, rows map[string][][]
 }
 
 func (d *dataFile) close() error {
+	for _, f := range d.films {
+		if err := f.finish(); err != nil {
+			return err
+		}
+	}
 	for _, f := range d.films {
 		if err := f.keep(); err != nil {
 			return err

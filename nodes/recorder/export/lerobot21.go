@@ -23,9 +23,7 @@ func (lerobot21) open(s *set, shard int) (part, error) {
 	name := fmt.Sprintf("episode_%06d", shard)
 	return &dataFile{
 		s: s, path: filepath.Join(s.dir, "data", chunk, name+".parquet"),
-		videos: func(_ *Record, c Camera) string {
-			return filepath.Join(s.dir, "videos", chunk, pictureKey(c), name+".mp4")
-		},
+		filmAt: func(c Camera) string { return filepath.Join(s.dir, "videos", chunk, pictureKey(c), name+".mp4") },
 	}, nil
 }
 

@@ -11,7 +11,8 @@ import (
 	"github.com/parquet-go/parquet-go"
 )
 
-// lerobot30 writes LeRobot v3.0: many episodes a data file, a row group each.
+// lerobot30 writes LeRobot v3.0: many episodes a data file, a row group each, and as
+// many, one after the other, in a film of every camera.
 type lerobot30 struct{}
 
 const (
@@ -28,11 +29,8 @@ func at30(n int) string {
 
 func (lerobot30) open(s *set, shard int) (part, error) {
 	return &dataFile{
-		s: s, path: filepath.Join(s.dir, "data", at30(shard)+".parquet"), limit: int64(s.cfg.ShardMB) << 20,
-		// A film an episode, so that an interrupted export loses none.
-		videos: func(r *Record, c Camera) string {
-			return filepath.Join(s.dir, "videos", pictureKey(c), at30(r.Index)+".mp4")
-		},
+		s: s, path: filepath.Join(s.dir, "data", at30(shard)+".parquet"), limit: int64(s.cfg.ShardMB) << 20, most: int64(s.cfg.VideoMB) << 20,
+		filmAt: func(c Camera) string { return filepath.Join(s.dir, "videos", pictureKey(c), at30(shard)+".mp4") },
 	}, nil
 }
 
@@ -55,7 +53,7 @@ func (lerobot30) conclude(s *set) error {
 		return err
 	}
 	i := s.info("v3.0", data30, video30)
-	i.DataMB, i.VideoMB = s.cfg.ShardMB, 200
+	i.DataMB, i.VideoMB = s.cfg.ShardMB, s.cfg.VideoMB
 	return writeJSON(s.meta("info.json"), i)
 }
 
@@ -111,7 +109,7 @@ func (s *set) writeEpisodes() error {
 	if s.spec.Video {
 		for _, c := range s.spec.Cameras {
 			key := "videos/" + pictureKey(c) + "/"
-			columns = append(columns, int64Column(key+"chunk_index"), int64Column(key+"file_index"), float32Column(key+"from_timestamp"), float32Column(key+"to_timestamp"))
+			columns = append(columns, int64Column(key+"chunk_index"), int64Column(key+"file_index"), float64Column(key+"from_timestamp"), float64Column(key+"to_timestamp"))
 		}
 	}
 	double := parquet.Leaf(parquet.DoubleType)
@@ -147,10 +145,12 @@ func (s *set) episodeCells(r Record) cells {
 		"meta/episodes/chunk_index": intCell(0), "meta/episodes/file_index": intCell(0),
 	}
 	if s.spec.Video {
+		before := r.From - s.records[slices.IndexFunc(s.records, func(o Record) bool { return o.Shard == r.Shard })].From // frames in its films
 		for _, c := range s.spec.Cameras {
 			key := "videos/" + pictureKey(c) + "/"
-			row[key+"chunk_index"], row[key+"file_index"] = intCell(r.Index/chunkSize), intCell(r.Index%chunkSize)
-			row[key+"from_timestamp"], row[key+"to_timestamp"] = floatCell(0), floatCell(float64(r.Length)/float64(s.spec.FPS))
+			row[key+"chunk_index"], row[key+"file_index"] = intCell(r.Shard/chunkSize), intCell(r.Shard%chunkSize)
+			row[key+"from_timestamp"] = doubleCell(float64(before) / float64(s.spec.FPS))
+			row[key+"to_timestamp"] = doubleCell(float64(before+r.Length) / float64(s.spec.FPS))
 		}
 	}
 	for name, st := range r.Stats {

@@ -3,16 +3,19 @@ package export
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"image"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"cobot_vla/nodes/recorder/ffmpegtest"
 
 	"github.com/parquet-go/parquet-go"
 )
@@ -221,30 +224,96 @@ func TestShards(t *testing.T) {
 	}
 }
 
+// Of v2.1 every episode has films of its own, of v3.0 they have films in common.
 func TestVideo(t *testing.T) {
-	if _, err := exec.LookPath("ffmpeg"); err != nil {
-		t.Skip("ffmpeg is not installed")
-	}
 	episodes := three(t)
-	for _, f := range []Format{LeRobot21, LeRobot30} {
-		dir := t.TempDir()
-		export(t, episodes, dir, Config{Format: f, Video: true})
-		films := 0
-		for name, content := range files(t, dir) {
-			if strings.HasSuffix(name, ".mp4") {
-				films++
-				if !strings.Contains(content[:32], "ftyp") {
-					t.Errorf("%s is no MP4", name)
+	for name, program := range ffmpegtest.Programs(t) {
+		for f, want := range map[Format]int{LeRobot21: 9, LeRobot30: 3} {
+			dir := t.TempDir()
+			export(t, episodes, dir, Config{Format: f, Video: true, FFmpeg: program})
+			films := 0
+			for path, content := range files(t, dir) {
+				if strings.HasSuffix(path, ".mp4") {
+					films++
+					if name == "ffmpeg" && !strings.Contains(content[:32], "ftyp") {
+						t.Errorf("%s is no MP4", path)
+					}
+				}
+				if strings.HasSuffix(path, ".part") {
+					t.Errorf("%s was left", path)
 				}
 			}
-			if strings.HasSuffix(name, ".part") {
-				t.Errorf("%s was left", name)
+			if films != want {
+				t.Errorf("%s with %s: %d films of 3 episodes with 3 cameras, not %d", f, name, films, want)
 			}
 		}
-		if films != 9 {
-			t.Errorf("%s: %d films of 3 episodes with 3 cameras", f, films)
+	}
+}
+
+// filmed is where v3.0 says that an episode's pictures are.
+type filmed struct {
+	Chunk int64   `parquet:"videos/observation.images.left/chunk_index"`
+	File  int64   `parquet:"videos/observation.images.left/file_index"`
+	From  float64 `parquet:"videos/observation.images.left/from_timestamp"`
+	To    float64 `parquet:"videos/observation.images.left/to_timestamp"`
+	Data  int64   `parquet:"data/file_index"`
+}
+
+// Episodes follow each other in a film until it is full; another export goes on with the next.
+func TestSharedVideo(t *testing.T) {
+	root := t.TempDir()
+	var episodes []string
+	for i := range 5 {
+		m := simple("x", time.Duration(300+100*i)*time.Millisecond) // 10, 13, 16, 19, 22 frames
+		m.size = image.Pt(320, 240)
+		episodes = append(episodes, record(t, root, m))
+	}
+	for name, program := range ffmpegtest.Programs(t) {
+		dir := t.TempDir()
+		cfg := Config{Format: LeRobot30, Video: true, FFmpeg: program}
+		export(t, episodes[:3], dir, cfg)
+		export(t, episodes, dir, cfg)
+		got, err := parquet.ReadFile[filmed](filepath.Join(dir, "meta/episodes/chunk-000/file-000.parquet"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []filmed{
+			{0, 0, 0, 10. / 30, 0}, {0, 0, 10. / 30, 23. / 30, 0}, {0, 0, 23. / 30, 39. / 30, 0}, // the first export
+			{0, 1, 0, 19. / 30, 1}, {0, 1, 19. / 30, 41. / 30, 1},
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("with %s: %v, want %v", name, got, want)
+		}
+		if name == "ffmpeg" {
+			continue // how much it keeps back is its own affair
+		}
+		dir = t.TempDir()
+		full := func(p *dataFile) *dataFile { p.most = 1 << 10; return p }
+		s := &set{dir: dir, cfg: cfg.withDefaults()}
+		var report Report
+		taken, err := s.choose(episodes, &report)
+		if err == nil {
+			err = s.write(t.Context(), limited{full}, taken, func(Progress) {})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, r := range s.records {
+			if r.Shard != i {
+				t.Errorf("episode %d is in film %d: the one before was full", i, r.Shard)
+			}
 		}
 	}
+}
+
+// limited is lerobot30 with other limits.
+type limited struct{ to func(*dataFile) *dataFile }
+
+func (limited) begin(context.Context, *set, []string) error { return nil }
+func (limited) conclude(*set) error                         { return nil }
+func (l limited) open(s *set, shard int) (part, error) {
+	p, err := lerobot30{}.open(s, shard)
+	return l.to(p.(*dataFile)), err
 }
 
 func TestNoFFmpeg(t *testing.T) {

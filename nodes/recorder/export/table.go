@@ -22,6 +22,7 @@ type column struct {
 
 func int64Column(name string) column   { return column{name, parquet.Int(64), 1} }
 func float32Column(name string) column { return column{name, parquet.Leaf(parquet.FloatType), 1} }
+func float64Column(name string) column { return column{name, parquet.Leaf(parquet.DoubleType), 1} }
 func stringColumn(name string) column  { return column{name, parquet.String(), 1} }
 
 // listColumn is a list of depth levels.
@@ -90,9 +91,10 @@ type cells map[string][]parquet.Value
 
 func one(v parquet.Value) []parquet.Value { return []parquet.Value{v} }
 
-func intCell(v int) []parquet.Value       { return one(parquet.Int64Value(int64(v))) }
-func floatCell(v float64) []parquet.Value { return one(parquet.FloatValue(float32(v))) }
-func stringCell(s string) []parquet.Value { return one(parquet.ByteArrayValue([]byte(s))) }
+func intCell(v int) []parquet.Value        { return one(parquet.Int64Value(int64(v))) }
+func floatCell(v float64) []parquet.Value  { return one(parquet.FloatValue(float32(v))) }
+func doubleCell(v float64) []parquet.Value { return one(parquet.DoubleValue(v)) }
+func stringCell(s string) []parquet.Value  { return one(parquet.ByteArrayValue([]byte(s))) }
 func pictureCell(b []byte, path string) []parquet.Value {
 	return []parquet.Value{parquet.ByteArrayValue(b).Level(0, 0, 0), parquet.ByteArrayValue([]byte(path)).Level(0, 0, 1)}
 }

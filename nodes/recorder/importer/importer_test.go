@@ -8,6 +8,7 @@ import (
 	"image"
 	"image/color"
 	"image/jpeg"
+	"io/fs"
 	"iter"
 	"math"
 	"os"
@@ -20,17 +21,22 @@ import (
 	"cobot_vla/msgs"
 	"cobot_vla/nodes/recorder/episode"
 	"cobot_vla/nodes/recorder/export"
+	"cobot_vla/nodes/recorder/ffmpegtest"
 
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	ffmpegtest.Main()
+	goleak.VerifyTestMain(m)
+}
 
 const width, height, fps = 32, 24, 30
 
-// shade of a camera's picture: of one colour, which JPEG keeps.
-func shade(k, camera int) color.RGBA {
-	return color.RGBA{uint8(40 + 4*k), uint8(60 * camera), 128, 255}
+// shade of a camera's picture: of one colour, which JPEG keeps, and far from those
+// of the pictures before and after it and of other episodes.
+func shade(seed, k, camera int) color.RGBA {
+	return color.RGBA{uint8(40 + 8*(7*k%25)), uint8(60 * camera), uint8(40 + 60*seed), 255}
 }
 
 func jpegOf(t testing.TB, c color.RGBA) []byte {
@@ -66,7 +72,7 @@ func made(t testing.TB, task string, seed, frames int) *demonstration {
 			for k := range frames {
 				var out []picture
 				for c := range 3 {
-					out = append(out, picture{file: jpegOf(t, shade(k, c))})
+					out = append(out, picture{file: jpegOf(t, shade(seed, k, c))})
 				}
 				if !yield(out, nil) {
 					return
@@ -183,35 +189,116 @@ func TestLeRobotThereAndBack(t *testing.T) {
 	}
 }
 
-// Of videos every frame comes back, a little changed by their encoding.
+// Of videos every frame comes back, a little changed by their encoding: from films of
+// one episode (v2.1) and from within films of several (v3.0).
 func TestLeRobotVideo(t *testing.T) {
-	if _, err := exec.LookPath("ffmpeg"); err != nil {
-		t.Skip("no ffmpeg on this machine")
-	}
 	_, paths := recorded(t)
-	for _, f := range []export.Format{export.LeRobot21, export.LeRobot30} {
-		dir := exported(t, paths[:2], export.Config{Format: f, Base: true, Video: true, Cameras: []string{"front", "right"}})
-		r, err := Import(t.Context(), dir, t.TempDir(), Config{}, nil)
-		if err != nil {
-			t.Fatal(err)
+	for name, program := range ffmpegtest.Programs(t) {
+		for f, want := range map[export.Format]int{export.LeRobot21: 6, export.LeRobot30: 2} {
+			dir := exported(t, paths, export.Config{Format: f, Base: true, Video: true, FFmpeg: program, Cameras: []string{"front", "right"}})
+			if n := len(films(t, dir)); n != want {
+				t.Errorf("%s: %d films, want %d", f, n, want)
+			}
+			r, err := Import(t.Context(), dir, t.TempDir(), Config{FFmpeg: program}, nil)
+			if err != nil {
+				t.Fatalf("%s with %s: %v", f, name, err)
+			}
+			for i, path := range r.Paths {
+				got := said(t, path)
+				same(t, got, said(t, paths[i]), false)
+				checkShades(t, got, i, 20+5*i, 12, 0, 2)
+			}
 		}
-		for i, path := range r.Paths {
-			got := said(t, path)
-			same(t, got, said(t, paths[i]), false)
-			for c, ns := range map[int]string{0: "/camera_f", 2: "/camera_r"} {
-				pictures := got[ns+"/color/image_raw"]
-				if len(pictures) != 20+5*i {
-					t.Fatalf("%d pictures", len(pictures))
-				}
-				for k, m := range pictures {
-					p, want := m.(*msgs.Image).Data[3*(width*height/2):], shade(k, c)
-					if math.Abs(float64(p[0])-float64(want.R)) > 6 || math.Abs(float64(p[1])-float64(want.G)) > 6 {
-						t.Fatalf("%s %s: frame %d of camera %d is %v, want %v", f, path, k, c, p[:3], want)
-					}
+	}
+}
+
+func films(t *testing.T, dir string) (all []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if strings.HasSuffix(path, ".mp4") {
+			all = append(all, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// checkShades holds an episode's pixels to the colours that shade gives them.
+func checkShades(t *testing.T, got map[string][]msgs.Message, seed, frames, tolerance int, cameras ...int) {
+	t.Helper()
+	for _, c := range cameras {
+		ns := []string{"/camera_f", "/camera_l", "/camera_r"}[c]
+		pictures := got[ns+"/color/image_raw"]
+		if len(pictures) != frames {
+			t.Fatalf("%s: %d pictures, want %d", ns, len(pictures), frames)
+		}
+		for k, m := range pictures {
+			p, want := m.(*msgs.Image).Data[3*(width*height/2):], shade(seed, k, c)
+			for i, v := range []uint8{want.R, want.G, want.B} {
+				if math.Abs(float64(p[i])-float64(v)) > float64(tolerance) {
+					t.Fatalf("episode %d, frame %d of camera %d is %v, want %v", seed, k, c, p[:3], want)
 				}
 			}
 		}
 	}
+}
+
+// Films that others encoded: few key pictures, so that an episode begins amid a group.
+func TestLeRobotVideoOfOthers(t *testing.T) {
+	program := ffmpegtest.Programs(t)["ffmpeg"]
+	if program == "" {
+		t.Skip("no ffmpeg on this machine")
+	}
+	_, paths := recorded(t)
+	dir := exported(t, paths, export.Config{Format: export.LeRobot30, Base: true, Video: true, Cameras: []string{"front", "right"}})
+	for _, film := range films(t, dir) {
+		out, err := exec.Command(program, "-loglevel", "error", "-y", "-i", film, "-c:v", "libx264", "-g", "250", "-bf", "3", "-crf", "18", film+".other.mp4").CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		if err := os.Rename(film+".other.mp4", film); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := 2; i >= 0; i-- { // the last first: nothing depends on the order
+		r, err := Import(t.Context(), dir, t.TempDir(), Config{First: i, Count: 1}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkShades(t, said(t, r.Paths[0]), i, 20+5*i, 12, 0, 2)
+	}
+}
+
+// Films that cannot be read: no program, and fewer pictures than the set says.
+func TestLeRobotVideoRefused(t *testing.T) {
+	_, paths := recorded(t)
+	self := ffmpegtest.Programs(t)["stand-in"]
+	dir := exported(t, paths, export.Config{Format: export.LeRobot30, Video: true, FFmpeg: self})
+	refused := func(program, want string) {
+		t.Helper()
+		root := t.TempDir()
+		r, err := Import(t.Context(), dir, root, Config{FFmpeg: program}, nil)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v, %v; want %q", r, err, want)
+		}
+		if all, _ := episode.List(root); len(all) != len(r.Paths) {
+			t.Errorf("%d episodes were made, %d were said", len(all), len(r.Paths))
+		}
+	}
+	refused("no-such-program", "reading them needs no-such-program: install it")
+	for _, film := range films(t, dir) {
+		text, err := os.ReadFile(film)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(film, text[:len(text)*2/3], 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refused(self, "has fewer pictures than the set says")
 }
 
 // Interrupted anywhere and begun again, an import makes every episode once.
