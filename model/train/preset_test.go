@@ -29,7 +29,7 @@ func TestPresetTakesTheDataImages(t *testing.T) {
 		{g: Geometry{Side: 168, Crops: 1, Visual: 144}, wrong: "144 visual tokens"},
 		{g: Geometry{Side: 100, Crops: 1, Visual: 145}, wrong: "100 px"},
 	} {
-		got, err := preset(PresetNano, words, c.g)
+		got, err := preset(PresetTiny, words, c.g)
 		if c.wrong != "" {
 			if err == nil || !strings.Contains(err.Error(), c.wrong) {
 				t.Errorf("%+v: error %v, expected %q", c.g, err, c.wrong)

@@ -21,7 +21,7 @@ func toyRun(t testing.TB, side int) (Config, *Toy) {
 		t.Fatal(err)
 	}
 	c := DefaultConfig()
-	c.Out, c.Preset, c.Batch, c.Micro, c.Steps, c.Warmup, c.Held, c.DiagnoseEvery = t.TempDir(), PresetNano, 16, 8, 40, 10, 8, 0
+	c.Out, c.Preset, c.Batch, c.Micro, c.Steps, c.Warmup, c.Held, c.DiagnoseEvery = t.TempDir(), PresetTiny, 16, 8, 40, 10, 8, 0
 	c.Now = func() time.Time { return time.Time{} }
 	return c, toy
 }
@@ -52,7 +52,7 @@ func TestLearns(t *testing.T) {
 }
 
 func BenchmarkStep(b *testing.B) {
-	for _, preset := range []string{PresetTiny} {
+	for _, preset := range []string{PresetTiny, PresetSmall} {
 		for _, precision := range []cpu.Precision{cpu.F32, cpu.BF16} {
 			for _, micro := range []int{4, 8} {
 				b.Run(fmt.Sprintf("%s/%s/micro %d", preset, precision, micro), func(b *testing.B) {

@@ -20,7 +20,7 @@ import (
 
 // benchTrainCmd measures training beside PyTorch's.
 type benchTrainCmd struct {
-	Preset  string `help:"Shapes: llava-vla-tiny or nano." default:"llava-vla-tiny"`
+	Preset  string `help:"Shapes: llava-vla-tiny or llava-vla-small." default:"llava-vla-small"`
 	Python  string `help:"Python that has PyTorch (Debian's python3-torch, and libopenblas0 beside it); empty to measure ours alone." default:"/usr/bin/python3"`
 	Script  string `help:"The same model in PyTorch." default:"model/train/testdata/throughput.py"`
 	Threads int    `help:"Threads of either; 0 for all processors." default:"0"`

@@ -22,7 +22,7 @@ import (
 )
 
 // TestTeachClickBell is the whole way from nothing to a policy, in small: 20 demonstrations of clicking the bell through
-// the graph, 1000 steps of 8 examples of a nano model, a look at four demonstrations it never saw, and three episodes through the graph.
+// the graph, 1000 steps of 8 examples of llava-vla-tiny, a look at four demonstrations it never saw, and three episodes through the graph.
 //
 // What lets it fit in minutes: patches of 28 px, 36 of an image instead of 144, and many small steps. 8000 examples
 // bring the error to 46 % of the mean action's, and 1.8 times as much with other images; 9600 in 150 steps of 64, at
@@ -49,7 +49,7 @@ func TestTeachClickBell(t *testing.T) {
 	prepared := preparedFile("prepared", task.Name)
 
 	c := train.DefaultConfig()
-	c.Out, c.Preset, c.Steps, c.Batch, c.Rate, c.Warmup, c.Precision, c.Seed = "bell", train.PresetNano, 1000, 8, 3e-3, 60, cpu.F32, 1
+	c.Out, c.Preset, c.Steps, c.Batch, c.Rate, c.Warmup, c.Precision, c.Seed = "bell", train.PresetTiny, 1000, 8, 3e-3, 60, cpu.F32, 1
 	c.SaveEvery, c.DiagnoseEvery, c.Held = c.Steps, earlySteps, 64
 	r, losses := teach(t, c, prepared, c.Steps)
 	part("trained")

@@ -26,12 +26,12 @@ type trainRunCmd struct {
 	Out  string   `help:"Folder for the checkpoint, the state, log.jsonl and curves.png." required:""`
 	From string   `help:"Folder of a checkpoint to start from: post-training's, for fine-tuning. Empty: fresh weights of the preset."`
 
-	Preset     string        `help:"Shape of a fresh model: llava-vla-tiny or nano." default:"llava-vla-tiny"`
+	Preset     string        `help:"Shape of a fresh model: llava-vla-tiny or llava-vla-small." default:"llava-vla-tiny"`
 	Steps      int           `help:"Steps; the learning rate has fallen to its floor then. 0: as many as max-minutes has time for." default:"0"`
 	MaxMinutes float64       `help:"End after that many minutes, cleanly: the same command goes on. 0: when the steps are done." default:"110"`
-	Batch      int           `help:"Examples a step." default:"32"`
+	Batch      int           `help:"Examples a step: many small steps learn more than few large ones." default:"16"`
 	Micro      int           `help:"Examples that go through the model at a time; it divides the batch." default:"8"`
-	Rate       float64       `help:"Highest learning rate; 0 for 1.5e-3, a recipe's 1e-3. Preset nano bears 3e-3." default:"0"`
+	Rate       float64       `help:"Highest learning rate; 0 for 3e-3, a recipe's 1e-3. Preset llava-vla-small bears 1.5e-3." default:"0"`
 	VisionRate float64       `help:"That of vision tower and projector; 0 for the same." default:"0"`
 	Warmup     int           `help:"Steps in which the rate rises." default:"100"`
 	Floor      float64       `help:"Part of the rate that is left at the end." default:"0.05"`

@@ -34,7 +34,7 @@ type trainPrepareCmd struct {
 	Statistics string   `help:"statistics.yaml to use instead of making them of the data: for a second stage, the first one's."`
 	Model      string   `help:"Folder of a checkpoint whose config.json says how pictures become crops; empty: one crop in patches, as cobot_vla train --preset makes models."`
 	Side       int      `help:"Side of that crop [px]; 0 for the composite's width." default:"0"`
-	Patch      int      `help:"Side of a patch of it [px]: larger ones are fewer visual tokens, and faster." default:"14"`
+	Patch      int      `help:"Side of a patch of it [px]: larger ones are fewer visual tokens, and faster." default:"28"`
 	Episodes   int      `help:"Episodes of each task at most; 0 for all." default:"0"`
 	Name       string   `help:"Name of the policy, for its manifest." default:"llava-vla"`
 	MaxForward float64  `help:"Metres that the value token spans." default:"2.0"`

@@ -21,7 +21,7 @@ type Config struct {
 	// that of all of them at once; default 0. A model that can't trust its state looks at the picture.
 	Dropout, Blind float64
 	// Shift moves every camera's view by up to so many pixels of the crop, each way; default 0. What comes in at the edge
-	// repeats it.
+	// repeats it. The label stays: where a camera stands still, more than a pixel or two teaches that places don't matter to the centimetre.
 	Shift int
 	// Colour spreads brightness, contrast and the colours' balance by ± that part; default 0.
 	Colour float64
@@ -35,7 +35,7 @@ func DefaultConfig() Config { return Config{Held: 0.05, Driving: 1} }
 // Augmented is a considered start.
 func Augmented() Config {
 	c := DefaultConfig()
-	c.Noise, c.Dropout, c.Blind, c.Shift, c.Colour, c.Wording = 0.05, 0.05, 0.1, 4, 0.2, true
+	c.Noise, c.Dropout, c.Blind, c.Shift, c.Colour, c.Wording = 0.05, 0.05, 0.1, 1, 0.2, true
 	return c
 }
 
