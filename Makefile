@@ -169,7 +169,7 @@ verify: sim-deps hdf5-deps readers
 	go test -race -timeout 60m ./...
 	go test -run Hostile -timeout 60m ./nodes/arm -hostile 10000000
 	go test -run 'Kill|Cut' -timeout 60m ./nodes/recorder/episode -kills 200 -cuts 5000
-	go test -run xxx -bench Recording -benchtime 1x -timeout 60m ./nodes/recorder -soak 5m
+	$(OUT)/cobot_vla_verify bench record --readme README.md
 	$(OUT)/cobot_vla_verify verify --out $(OUT)/verify.json --readers $(OUT)/readers/node_modules --readme README.md
 
 bench: build

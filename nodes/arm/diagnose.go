@@ -100,5 +100,8 @@ func (l *loopTimes) summary(now time.Time) (p50, p99 time.Duration) {
 	return l.p50, l.p99
 }
 
-// Periods are the last periods of the control loop, for benchmarks.
-func (a *Node) Periods() []time.Duration { return slices.Clone(a.loop.periods) }
+// Periods are the last periods of the control loop, at most those of 10 s, in their
+// order: for benchmarks, on the node's thread or when it has stopped.
+func (a *Node) Periods() []time.Duration {
+	return slices.Concat(a.loop.periods[a.loop.next:], a.loop.periods[:a.loop.next])
+}

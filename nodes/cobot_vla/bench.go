@@ -30,6 +30,7 @@ type benchCmd struct {
 	Nodes     benchNodesCmd     `cmd:"" help:"Latency and jitter of the node graph, images, CAN."`
 	Model     benchModelCmd     `cmd:"" help:"Speed of LLaVA-VLA on this processor, beside what the machine allows."`
 	Transport benchTransportCmd `cmd:"" help:"Latency and losses of the transports: cameras, arms and odometry between processes."`
+	Record    benchRecordCmd    `cmd:"" help:"Losses of the recorder, and what the arms' control loop feels of it: by turns on and off."`
 	Train     benchTrainCmd     `cmd:"" help:"Speed of training LLaVA-VLA on this processor, beside PyTorch's of the same shapes."`
 }
 
