@@ -101,7 +101,7 @@ func newClient(t *testing.T, e rcl.Endpoint, service string) rcl.Caller {
 }
 
 func TestServicesBetweenProcesses(t *testing.T) {
-	peer := start(t, "server", testDomain)
+	start(t, "server", testDomain)
 	e := node(t, open(t, options()), "caller")
 
 	// A new client that calls as soon as it may: the server has perhaps not met it yet.
@@ -135,71 +135,87 @@ func TestServicesBetweenProcesses(t *testing.T) {
 	}
 	wg.Wait()
 
-	// A late answer finds its call; one that nobody is left to give is told.
+	// A late answer finds its call.
 	late := newClient(t, e, "/late")
-	var first, second atomic.Value
+	var first atomic.Value
 	late.Call(request(1), func(got []byte, err error) { first.Store(got) })
-	late.Call(request(2), func(got []byte, err error) { second.Store(err) })
+	late.Call(request(2), func([]byte, error) {})
 	eventually(t, "the late answer", func() bool { return first.Load() != nil })
 	if got := first.Load().([]byte); !bytes.Equal(got, request(1)) {
 		t.Errorf("the late answer is %x", got)
 	}
-	peer.kill()
-	eventually(t, "the end of the call", func() bool { return second.Load() != nil })
-	if err := second.Load().(error); !errors.Is(err, rcl.ErrNoService) {
-		t.Errorf("the server died: %v", err)
-	}
-	if late.Ready() {
-		t.Error("ready, and the server is dead")
-	}
-	if _, err := call(t, echo, request(0)); !errors.Is(err, rcl.ErrNoService) {
-		t.Errorf("calling a dead server: %v", err)
-	}
+}
+
+// TestKilledProcess: what others learn of kill -9, once the lease is over; the
+// parts wait for it at the same time, each in a domain of its own.
+func TestKilledProcess(t *testing.T) {
+	t.Run("server", func(t *testing.T) {
+		t.Parallel()
+		o := options()
+		o.Domain += 2
+		peer := start(t, "server", o.Domain)
+		e := node(t, open(t, o), "caller")
+		echo, late := newClient(t, e, "/echo"), newClient(t, e, "/late")
+		var told atomic.Value
+		late.Call(request(1), func(_ []byte, err error) { told.Store(err) })
+		peer.kill()
+		eventually(t, "the end of the call", func() bool { return told.Load() != nil })
+		if err := told.Load().(error); !errors.Is(err, rcl.ErrNoService) {
+			t.Errorf("the server died: %v", err)
+		}
+		if late.Ready() {
+			t.Error("ready, and the server is dead")
+		}
+		if _, err := call(t, echo, request(0)); !errors.Is(err, rcl.ErrNoService) {
+			t.Errorf("calling a dead server: %v", err)
+		}
+	})
+	t.Run("node", func(t *testing.T) {
+		t.Parallel()
+		o := options()
+		o.Domain += 3
+		seeNodeGo(t, o, (*process).kill)
+	})
 }
 
 // TestGraphBetweenProcesses: another process's node shows with what it has, and
-// goes when it ends, in order or by kill -9.
-func TestGraphBetweenProcesses(t *testing.T) {
+// goes when it ends.
+func TestGraphBetweenProcesses(t *testing.T) { seeNodeGo(t, options(), (*process).end) }
+
+// seeNodeGo meets another process's node and sees it go when end ends it.
+func seeNodeGo(t *testing.T, o Options, end func(*process)) {
 	far := rcl.FullName{Namespace: "/far", Name: "present"}
-	for _, c := range []struct {
-		name string
-		end  func(*process)
-	}{{"ends", (*process).end}, {"is killed", (*process).kill}} {
-		t.Run(c.name, func(t *testing.T) {
-			tr := open(t, options())
-			e := node(t, tr, "watcher")
-			w, err := e.Advertise("/heard", "std_msgs/msg/String", rcl.QoS{Depth: 3, Deadline: time.Second})
-			if err != nil {
-				t.Fatal(err)
-			}
-			var kept atomic.Bool
-			if _, err := e.Subscribe("/said", "std_msgs/msg/String", rcl.Latched, func(s rcl.Sample) {
-				m := new(msgs.String)
-				kept.Store(msgs.ReadCDR(s.CDR, m) == nil && m.Data == "kept")
-			}); err != nil {
-				t.Fatal(err)
-			}
-			peer := start(t, "present", testDomain)
-			eventually(t, "meeting", func() bool { return w.Matched() == 1 && kept.Load() })
-			var g rcl.Graph
-			eventually(t, "the far node in the graph", func() bool {
-				g = e.Graph()
-				return slices.Contains(g.Nodes, far) && len(topic(g, "/heard").Subscribers) == 1 && len(topic(g, "/said").Publishers) == 1 &&
-					topic(g, "/said").Publishers[0].Node == far && slices.Contains(g.Services, rcl.ServiceInfo{Name: "/park", Type: "std_srvs/srv/Trigger", Node: far})
-			})
-			if s := topic(g, "/heard").Subscribers[0]; s.Node != far || s.QoS.Deadline != time.Minute || s.QoS.Reliability != rcl.Reliable || s.QoS.Durability != rcl.Volatile {
-				t.Errorf("subscription %+v", s)
-			}
-			if p := topic(g, "/said").Publishers[0]; p.QoS != rcl.Latched {
-				t.Errorf("publisher %+v", p)
-			}
-			c.end(peer)
-			eventually(t, "the far node's going", func() bool {
-				g := e.Graph()
-				return w.Matched() == 0 && len(g.Nodes) == 1 && len(g.Services) == 0 && len(topic(g, "/said").Publishers) == 0
-			})
-		})
+	e := node(t, open(t, o), "watcher")
+	w, err := e.Advertise("/heard", "std_msgs/msg/String", rcl.QoS{Depth: 3, Deadline: time.Second})
+	if err != nil {
+		t.Fatal(err)
 	}
+	var kept atomic.Bool
+	if _, err := e.Subscribe("/said", "std_msgs/msg/String", rcl.Latched, func(s rcl.Sample) {
+		m := new(msgs.String)
+		kept.Store(msgs.ReadCDR(s.CDR, m) == nil && m.Data == "kept")
+	}); err != nil {
+		t.Fatal(err)
+	}
+	peer := start(t, "present", o.Domain)
+	eventually(t, "meeting", func() bool { return w.Matched() == 1 && kept.Load() })
+	var g rcl.Graph
+	eventually(t, "the far node in the graph", func() bool {
+		g = e.Graph()
+		return slices.Contains(g.Nodes, far) && len(topic(g, "/heard").Subscribers) == 1 && len(topic(g, "/said").Publishers) == 1 &&
+			topic(g, "/said").Publishers[0].Node == far && slices.Contains(g.Services, rcl.ServiceInfo{Name: "/park", Type: "std_srvs/srv/Trigger", Node: far})
+	})
+	if s := topic(g, "/heard").Subscribers[0]; s.Node != far || s.QoS.Deadline != time.Minute || s.QoS.Reliability != rcl.Reliable || s.QoS.Durability != rcl.Volatile {
+		t.Errorf("subscription %+v", s)
+	}
+	if p := topic(g, "/said").Publishers[0]; p.QoS != rcl.Latched {
+		t.Errorf("publisher %+v", p)
+	}
+	end(peer)
+	eventually(t, "the far node's going", func() bool {
+		g := e.Graph()
+		return w.Matched() == 0 && len(g.Nodes) == 1 && len(g.Services) == 0 && len(topic(g, "/said").Publishers) == 0
+	})
 }
 
 func topic(g rcl.Graph, name string) rcl.TopicInfo {
