@@ -16,6 +16,9 @@ type Executor interface {
 	Run(ctx context.Context, cond func() bool) error
 	// Simulated says that time is the simulator's.
 	Simulated() bool
+	// ClockAge is how long ago, by the wall, somebody else's clock last spoke; 0
+	// where time is the executor's own or the machine's.
+	ClockAge() time.Duration
 	// Close ends what Queue started and waits for it; not to be called from a callback.
 	Close() error
 }

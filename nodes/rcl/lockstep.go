@@ -69,6 +69,9 @@ func (l *Lockstep) cancel(e *event) {
 	l.events.cancel(e)
 }
 
+// ClockAge implements Executor.
+func (l *Lockstep) ClockAge() time.Duration { return 0 }
+
 // Run implements Executor: it runs callbacks in order until ctx ends or cond holds.
 func (l *Lockstep) Run(ctx context.Context, cond func() bool) error {
 	l.pace.wall, l.pace.sim = time.Now(), l.Now()

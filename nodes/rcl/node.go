@@ -211,10 +211,10 @@ func (n *Node) Kill() {
 	n.parts = nil
 	n.mu.Unlock()
 	n.cancel()
+	_ = n.endpoint.Close() // before the parts: a transport says goodbye once, not part by part
 	for _, p := range parts {
 		_ = p.Close()
 	}
-	_ = n.endpoint.Close()
 	n.ctx.remove(n)
 	n.queue.Close(n.finish)
 }

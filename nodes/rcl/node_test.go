@@ -268,6 +268,76 @@ func TestShutdownHasALimit(t *testing.T) {
 	}
 }
 
+// TestShutdownWithoutTime: the simulator was ended together with this process, by
+// one Ctrl-C, while the robot moved.
+func TestShutdownWithoutTime(t *testing.T) {
+	c := rcl.New(rcl.Options{Transport: intra.New(), Executor: rcl.NewClockTopic()})
+	n := must[*rcl.Node](t)(c.Node("base", rcl.Args{}))
+	told := make(chan struct{})
+	n.OnShutdown(func() { close(told) }, func() bool { return false })
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = c.Run(ctx)
+	begin := time.Now()
+	if err := c.Shutdown(time.Minute); err != nil {
+		t.Error(err)
+	}
+	<-told
+	if took := time.Since(begin); took > time.Minute {
+		t.Errorf("waited %v for a time that stands still", took)
+	}
+}
+
+// farewell is a transport that notes in which order a node's parts are ended.
+type farewell struct {
+	rcl.Transport
+	order *[]string
+}
+
+func (f farewell) Node(name rcl.FullName) (rcl.Endpoint, error) {
+	e, err := f.Transport.Node(name)
+	return farewellEndpoint{e, f.order}, err
+}
+
+type farewellEndpoint struct {
+	rcl.Endpoint
+	order *[]string
+}
+
+func (e farewellEndpoint) Close() error {
+	*e.order = append(*e.order, "node")
+	return e.Endpoint.Close()
+}
+
+func (e farewellEndpoint) Advertise(topic, typeName string, qos rcl.QoS) (rcl.Writer, error) {
+	w, err := e.Endpoint.Advertise(topic, typeName, qos)
+	return farewellWriter{w, e.order}, err
+}
+
+type farewellWriter struct {
+	rcl.Writer
+	order *[]string
+}
+
+func (w farewellWriter) Close() error {
+	*w.order = append(*w.order, "publisher")
+	return w.Writer.Close()
+}
+
+// TestNodeEndsAsAWhole: a transport hears of the node's end first, and says it once.
+func TestNodeEndsAsAWhole(t *testing.T) {
+	var order []string
+	c := rcl.New(rcl.Options{Transport: farewell{intra.New(), &order}, Executor: rcl.NewLockstep(time.Time{})})
+	n := must[*rcl.Node](t)(c.Node("n", rcl.Args{}))
+	must[*rcl.Publisher[msgs.String]](t)(rcl.Advertise[msgs.String](n, "/t", rcl.Default))
+	if err := c.Shutdown(time.Second); err != nil {
+		t.Error(err)
+	}
+	if len(order) < 2 || order[0] != "node" || order[len(order)-1] != "publisher" {
+		t.Errorf("ended in the order %q", order)
+	}
+}
+
 // A context that never ran starts nothing when it is shut down: no bus is opened, no arm enabled.
 func TestShutdownBeforeRun(t *testing.T) {
 	for _, exec := range []rcl.Executor{rcl.NewLockstep(time.Time{}), rcl.NewRealTime()} {

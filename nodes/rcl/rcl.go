@@ -190,7 +190,8 @@ func (c *Context) start() {
 
 // Shutdown lets every node come to rest (OnShutdown), for at most limit of its
 // own time, and closes them all; in a context that never ran there is nothing to
-// come to rest. The executor must not be running elsewhere.
+// come to rest, and where /clock has fallen silent nothing can. The executor must
+// not be running elsewhere.
 func (c *Context) Shutdown(limit time.Duration) error {
 	err := c.rest(limit)
 	for _, n := range slices.Backward(c.Nodes()) {
@@ -213,12 +214,15 @@ func (c *Context) rest(limit time.Duration) error {
 	for _, n := range nodes {
 		n.Post(n.beginShutdown)
 	}
-	deadline := c.Now().Add(limit)
+	begin, deadline := time.Now(), c.Now().Add(limit)
+	// A simulator that was ended with this process says no more time.
+	const silence = 250 * time.Millisecond
+	silent := func() bool { return c.exec.ClockAge() > silence && time.Since(begin) > silence }
 	// Simulated time may be slower than the wall's, or stand still.
 	ctx, cancel := context.WithTimeout(context.Background(), max(5*limit, time.Second))
 	defer cancel()
 	err := c.exec.Run(ctx, func() bool {
-		return c.Now().After(deadline) || !slices.ContainsFunc(nodes, (*Node).moving)
+		return c.Now().After(deadline) || silent() || !slices.ContainsFunc(nodes, (*Node).moving)
 	})
 	if errors.Is(err, context.DeadlineExceeded) {
 		return nil

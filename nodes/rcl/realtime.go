@@ -58,7 +58,7 @@ func (r *RealTime) SetClock(t time.Time) {
 	}
 }
 
-// ClockAge is how long ago, by the wall, /clock last spoke; 0 on hardware.
+// ClockAge implements Executor: /clock's.
 func (r *RealTime) ClockAge() time.Duration {
 	if r.clock == nil {
 		return 0

@@ -149,7 +149,8 @@ func (t *Transport) Close() error {
 	for _, n := range nodes {
 		errs = append(errs, n.Close())
 	}
-	errs = append(errs, t.waiter.stop())
+	// The farewell lingers as the rest does, not after it.
+	errs = append(errs, t.waiter.stop(), t.announce.close())
 	t.lingering.Wait()
 	return errors.Join(append(errs, t.leave())...)
 }

@@ -178,6 +178,37 @@ func TestInfoOnTheWire(t *testing.T) {
 	expect()
 }
 
+// TestOneFarewell: a node ends with one announcement, not one for each of its parts.
+func TestOneFarewell(t *testing.T) {
+	tr := open(t, options())
+	_, heard := tap(t, open(t, options()), infoTopic, infoType, rcl.Latched)
+	c := rcl.New(rcl.Options{Transport: tr, Executor: rcl.NewRealTime()})
+	n, err := c.Node("arm", rcl.Args{}) // with its parameter services
+	if err != nil {
+		t.Fatal(err)
+	}
+	writers := func() int {
+		p := new(participantEntities)
+		if err := msgs.ReadCDR(next(t, heard), p); err != nil {
+			t.Fatal(err)
+		}
+		if len(p.nodes) == 0 {
+			return 0
+		}
+		return len(p.nodes[0].writers)
+	}
+	whole := len(tr.graph.info().nodes[0].writers)
+	for writers() < whole {
+	}
+	n.Kill()
+	if left := writers(); left != 0 {
+		t.Errorf("of %d writers %d are left after the first announcement", whole, left)
+	}
+	if err := c.Shutdown(time.Second); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestServiceOnTheWire: after the CDR header come the client's identity and the
 // number of the call, and the response repeats them (cdds_request_header in
 // rmw_cyclonedds_cpp's serdata.hpp). Both ends of a client, and of a server,

@@ -162,6 +162,8 @@ func (c *client) ready() bool {
 	return C.ros2_server_ready(c.e.handle, c.handle, &ready) == C.RCL_RET_OK && bool(ready)
 }
 
+func (c *client) watched() []*source { return []*source{c.watch} }
+
 // Close implements rcl.Caller; not to be called from done.
 func (c *client) Close() error {
 	c.mu.Lock()

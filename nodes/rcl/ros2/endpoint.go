@@ -30,7 +30,13 @@ type endpoint struct {
 
 	// By t.mu.
 	closed bool
-	parts  []io.Closer
+	parts  []part
+}
+
+// part is what a node made: it is closed with the node, and waited for until then.
+type part interface {
+	io.Closer
+	watched() []*source
 }
 
 // make has rclgo make a part of the node.
@@ -44,24 +50,24 @@ func (e *endpoint) make(fn func() error) error {
 }
 
 // keep closes a part with the node.
-func (e *endpoint) keep(part io.Closer) error {
+func (e *endpoint) keep(p part) error {
 	e.t.mu.Lock()
 	closed := e.closed
 	if !closed {
-		e.parts = append(e.parts, part)
+		e.parts = append(e.parts, p)
 	}
 	e.t.mu.Unlock()
 	if closed {
-		return errors.Join(rcl.ErrClosed, part.Close())
+		return errors.Join(rcl.ErrClosed, p.Close())
 	}
 	return nil
 }
 
 // drop forgets a part that closes by itself, and ends what rclgo keeps of it.
-func (e *endpoint) drop(part, of io.Closer) error {
+func (e *endpoint) drop(p part, of io.Closer) error {
 	e.t.mu.Lock()
 	defer e.t.mu.Unlock()
-	e.parts = slices.DeleteFunc(e.parts, func(x io.Closer) bool { return x == part })
+	e.parts = slices.DeleteFunc(e.parts, func(x part) bool { return x == p })
 	return of.Close()
 }
 
@@ -77,6 +83,11 @@ func (e *endpoint) Close() error {
 	e.parts = nil
 	e.t.nodes = slices.DeleteFunc(e.t.nodes, func(x *endpoint) bool { return x == e })
 	e.t.mu.Unlock()
+	var watched []*source
+	for _, p := range parts {
+		watched = append(watched, p.watched()...)
+	}
+	e.t.waiter.detach(watched...) // all in one round
 	var errs []error
 	for _, p := range parts {
 		errs = append(errs, p.Close())

@@ -103,6 +103,13 @@ func (p *publisher) Matched() int {
 	return p.matched()
 }
 
+func (p *publisher) watched() []*source {
+	if p.watch == nil {
+		return nil
+	}
+	return []*source{p.watch}
+}
+
 // Close implements rcl.Writer.
 func (p *publisher) Close() error {
 	p.mu.Lock()

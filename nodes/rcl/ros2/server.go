@@ -122,6 +122,8 @@ func (s *server) reply(id C.rmw_request_id_t, cdr []byte) {
 	}
 }
 
+func (s *server) watched() []*source { return []*source{s.watch} }
+
 // Close implements io.Closer; not to be called from handle.
 func (s *server) Close() error {
 	s.mu.Lock()

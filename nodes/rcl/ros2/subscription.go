@@ -128,6 +128,8 @@ func (s *subscription) incompatible() {
 // lose counts what the middleware knows to be lost; the next message says so.
 func (s *subscription) lose() { s.lost += uint64(C.ros2_event_lost(s.events[1])) }
 
+func (s *subscription) watched() []*source { return s.sources }
+
 // Close ends the subscription; not to be called from deliver.
 func (s *subscription) Close() error {
 	s.mu.Lock()

@@ -82,6 +82,37 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	}
 }
 
+// TestNodeEndsInOneRound: what a node made goes together, not with one waking of
+// the waiter each.
+func TestNodeEndsInOneRound(t *testing.T) {
+	tr := open(t, options())
+	e := node(t, tr, "n")
+	for i := range 10 {
+		topic := "/t" + strconv.Itoa(i)
+		if _, err := e.Advertise(topic, stringType, rcl.Default); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := e.Subscribe(topic, stringType, rcl.Default, func(rcl.Sample) {}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := e.Serve("/s", "std_srvs/srv/Trigger", func([]byte, func([]byte)) {}); err != nil {
+		t.Fatal(err)
+	}
+	changes := func() uint64 {
+		tr.waiter.mu.Lock()
+		defer tr.waiter.mu.Unlock()
+		return tr.waiter.changes
+	}
+	before := changes()
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
+	if n := changes() - before; n != 1 {
+		t.Errorf("closing the node took %d rounds of the waiter", n)
+	}
+}
+
 // TestSpuriousTake: a publisher of another participant that leaves wakes the
 // wait; nothing is delivered, nothing is logged, the subscription goes on.
 func TestSpuriousTake(t *testing.T) {

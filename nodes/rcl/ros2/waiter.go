@@ -64,11 +64,20 @@ func (w *waiter) attach(s ...*source) {
 }
 
 // detach has sources no longer waited for: when it returns, their handles may go.
+// It waits for one round of the waiter, so detach together what goes together;
+// again what is detached already costs nothing.
 func (w *waiter) detach(s ...*source) {
+	gone := make(map[*source]bool, len(s))
+	for _, x := range s {
+		gone[x] = true
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.sources = slices.DeleteFunc(w.sources, func(x *source) bool { return slices.Contains(s, x) })
-	w.change()
+	was := len(w.sources)
+	w.sources = slices.DeleteFunc(w.sources, func(x *source) bool { return gone[x] })
+	if len(w.sources) < was {
+		w.change()
+	}
 	for want := w.changes; w.round < want && !w.stopped; {
 		w.seen.Wait()
 	}
