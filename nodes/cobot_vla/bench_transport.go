@@ -58,6 +58,18 @@ type tally struct {
 	dropped uint64          // of the missing ones, those that a queue let go
 }
 
+// transportResult is what one transport did.
+type transportResult struct {
+	kinds map[string]*tally
+	busy  time.Duration // processor time of both processes, of all streams together
+	took  time.Duration // by the wall
+}
+
+// load is the processor time for a second of the robot.
+func (r *transportResult) load() time.Duration {
+	return time.Duration(float64(r.busy) / max(r.took.Seconds(), 1e-9))
+}
+
 func (t *tally) missing() int { return t.sent - len(t.took) }
 
 // Run implements the command.
@@ -78,11 +90,11 @@ func (c *benchTransportCmd) Run(a *app) error {
 		}
 	}
 	fmt.Fprintf(a.stderr, "measuring %s, %v each in turns of %v, on %d cores\n", strings.Join(names, ", "), c.Length, turn, runtime.NumCPU())
-	results := map[string]map[string]*tally{}
+	results := map[string]*transportResult{}
 	for range c.Rounds {
 		for _, name := range names {
 			if results[name] == nil {
-				results[name] = map[string]*tally{}
+				results[name] = &transportResult{kinds: map[string]*tally{}}
 			}
 			if err := benchTurn(a, name, turn, results[name]); err != nil {
 				return fmt.Errorf("bench: %s: %w", name, err)
@@ -105,39 +117,53 @@ var benchKinds = []struct{ kind, label string }{
 	{"odometry", "odometry, 50 Hz, reliable"},
 }
 
-func printTransports(out io.Writer, names []string, results map[string]map[string]*tally) error {
+func printTransports(out io.Writer, names []string, results map[string]*transportResult) error {
 	t := tabwriter.NewWriter(out, 0, 4, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "transport\tstreams\tsent\tmissing\tp50 ms\tp99 ms\tmax ms\t")
 	for _, k := range benchKinds {
 		for _, name := range names {
-			r := results[name][k.kind]
+			r := results[name].kinds[k.kind]
 			fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%.3f\t%.3f\t%.3f\t\n", name, k.label, r.sent, r.missing(),
 				ms(percentile(r.took, 0.5)), ms(percentile(r.took, 0.99)), ms(percentile(r.took, 1)))
 		}
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for _, name := range names {
+		fmt.Fprintf(out, "%s: %.0f ms of processor time a second, both processes and all streams together\n", name, ms(results[name].load()))
+	}
+	return nil
 }
 
 // transportTable is the README's table, with each latency beside dds'.
-func transportTable(names []string, results map[string]map[string]*tally) string {
+func transportTable(names []string, results map[string]*transportResult) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "On %d cores (%s/%s), all in one run, in turns:\n\n| streams | transport | sent | missing | p50 | p99 | max | p50 to dds' |\n|---|---|---|---|---|---|---|---|\n", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH)
 	for _, k := range benchKinds {
 		for _, name := range names {
-			r := results[name][k.kind]
+			r := results[name].kinds[k.kind]
 			p50, relative := percentile(r.took, 0.5), ""
-			if dds := results["dds"][k.kind]; dds != nil && len(dds.took) > 0 {
-				relative = fmt.Sprintf("%.2f", float64(p50)/float64(percentile(dds.took, 0.5)))
+			if dds := results["dds"]; dds != nil && len(dds.kinds[k.kind].took) > 0 {
+				relative = fmt.Sprintf("%.2f", float64(p50)/float64(percentile(dds.kinds[k.kind].took, 0.5)))
 			}
 			fmt.Fprintf(&b, "| %s | %s | %d | %d | %.3f ms | %.2f ms | %.1f ms | %s |\n", k.label, name, r.sent, r.missing(),
 				ms(p50), ms(percentile(r.took, 0.99)), ms(percentile(r.took, 1)), relative)
 		}
 	}
+	fmt.Fprintf(&b, "\nProcessor time for a second of all streams, both processes together:")
+	for i, name := range names {
+		if i > 0 {
+			b.WriteString(",")
+		}
+		fmt.Fprintf(&b, " %s %.0f ms", name, ms(results[name].load()))
+	}
+	b.WriteString(".\n")
 	return b.String()
 }
 
 // benchTurn measures one transport for a turn and adds to its tallies.
-func benchTurn(a *app, name string, turn time.Duration, into map[string]*tally) error {
+func benchTurn(a *app, name string, turn time.Duration, into *transportResult) error {
 	a.graph.Between = ""
 	if name != "intra" {
 		a.graph.Between = name
@@ -154,15 +180,20 @@ func benchTurn(a *app, name string, turn time.Duration, into map[string]*tally) 
 	ctx, stop := context.WithCancel(a.ctx)
 	var runner sync.WaitGroup
 	runner.Go(func() { _ = c.Run(ctx) })
+	begin, busy := time.Now(), processorTime()
 	if name == "intra" {
 		err = benchPublish(ctx, c, turn)
 	} else {
-		err = benchChild(ctx, a, turn, heard)
+		var theirs time.Duration
+		theirs, err = benchChild(ctx, a, turn, heard)
+		into.busy += theirs
 	}
 	heard.settle(turn)
+	into.busy += processorTime() - busy
+	into.took += time.Since(begin)
 	stop()
 	runner.Wait()
-	heard.count(turn, into)
+	heard.count(turn, into.kinds)
 	return errors.Join(err, c.Shutdown(time.Second))
 }
 
@@ -238,11 +269,11 @@ func (e *benchEars) count(turn time.Duration, into map[string]*tally) {
 	}
 }
 
-// benchChild has another process publish for a turn.
-func benchChild(ctx context.Context, a *app, turn time.Duration, heard *benchEars) error {
+// benchChild has another process publish for a turn, and gives its processor time.
+func benchChild(ctx context.Context, a *app, turn time.Duration, heard *benchEars) (busy time.Duration, err error) {
 	self, err := os.Executable()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	argv := append(a.graph.argv(), "bench", "transport", "--peer", "--rounds=1", "--seconds="+turn.String())
 	ctx, cancel := context.WithTimeout(ctx, turn+30*time.Second)
@@ -251,18 +282,19 @@ func benchChild(ctx context.Context, a *app, turn time.Duration, heard *benchEar
 	child.Stderr = a.stderr
 	in, err := child.StdinPipe()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	out, err := child.StdoutPipe()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if err := child.Start(); err != nil {
-		return err
+		return 0, err
 	}
 	_, err = bufio.NewReader(out).ReadString('\n') // all is sent
 	heard.settle(turn)
-	return errors.Join(err, in.Close(), child.Wait())
+	err = errors.Join(err, in.Close(), child.Wait())
+	return child.ProcessState.UserTime() + child.ProcessState.SystemTime(), err
 }
 
 // benchPeer is the process that publishes; it stays until nobody needs it.
