@@ -20,6 +20,9 @@ type Config struct {
 	Vision    VisionConfig
 	Language  LanguageConfig
 	Image     ImageConfig
+	// Proprioception is how many numbers the MLP takes that makes the robot's state a vector among the words; 0 for a
+	// network that reads it as tokens, which LLaVA-VLA's does.
+	Proprioception int
 	// ImageToken is the id that <image> has in a Hugging Face prompt; -1 when the
 	// file names none. The embedding row behind it is never read.
 	ImageToken int
@@ -101,6 +104,7 @@ type rawConfig struct {
 	SelectFeature     *string         `json:"mm_vision_select_feature"`
 	FeatureLayer      json.RawMessage `json:"vision_feature_layer"`
 	FeatureStrategy   *string         `json:"vision_feature_select_strategy"`
+	Proprioception    *int            `json:"proprioception_inputs"`
 }
 
 type rawLanguage struct {
@@ -192,6 +196,7 @@ func ParseConfig(data []byte, weights *Weights) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
+	c.Proprioception = value(raw.Proprioception, 0)
 	if raw.Tied == nil && (raw.Text == nil || raw.Text.Tied == nil) && weights != nil {
 		c.Language.Tied = !weights.Has("head.weight") // the file doesn't say, so what is there does
 	}

@@ -20,6 +20,9 @@ func (c *Config) check() error {
 	if err := c.Language.check(); err != nil {
 		return err
 	}
+	if c.Proprioception < 0 || c.Proprioception > 1<<10 {
+		return fmt.Errorf("%w: proprioception_inputs is %d, expected 0 to %d", ErrConfig, c.Proprioception, 1<<10)
+	}
 	v := c.Vision
 	if err := inRange("vision", []dim{
 		{"image_size", v.ImageSize, 1 << 14}, {"patch_size", v.PatchSize, 1 << 10},

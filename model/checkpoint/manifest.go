@@ -18,6 +18,9 @@ type Manifest struct {
 	// Proprioception lists the state it reads, by name: joints and grippers, base_linear and
 	// base_angular, and a gripper's commanded width, e.g. left_gripper_command.
 	Proprioception []string `yaml:"proprioception,flow"`
+	// ProprioceptionInput is tokens (one a number; a file without it means this) or mlp (all numbers become one vector by
+	// the network's own layers).
+	ProprioceptionInput string `yaml:"proprioception_input,omitempty"`
 	// Cameras in the order of the composite, by calibration name.
 	Cameras []string `yaml:"cameras,flow"`
 	// Layout of the composite: stack, stack3, mosaic4 or tiles.
@@ -25,6 +28,9 @@ type Manifest struct {
 	// ImageWidth and ImageHeight of the composite [px]; 0 for the layout's own size.
 	ImageWidth  int `yaml:"image_width"`
 	ImageHeight int `yaml:"image_height"`
+	// ImageTokens is merged (the composite is one image to the network; a file without it means this) or concatenated
+	// (every view is encoded by itself, and their tokens follow each other).
+	ImageTokens string `yaml:"image_tokens,omitempty"`
 	// Statistics is the path of statistics.yaml, relative to the manifest.
 	Statistics string `yaml:"statistics"`
 	// ActionTokenTop is T in id = T - digit: the tokenizer's base vocabulary without added tokens (151643 for Qwen2).
@@ -61,6 +67,9 @@ type NavigationSpec struct {
 	MaxForward float64 `yaml:"max_forward_m"`
 	// MaxTurn: the value bins span [0, MaxTurn] radians.
 	MaxTurn float64 `yaml:"max_turn_rad"`
+	// Tokens is how driving is said: direction (a direction and a value token, or stop and the steps; a file without it
+	// means this), or values (a forward and a turn value token before every chunk, as if they were joints).
+	Tokens string `yaml:"tokens,omitempty"`
 	// DirectionTokens are the ids of forward, turn left, turn right, stop.
 	DirectionTokens [4]uint32 `yaml:"direction_tokens,flow"`
 }

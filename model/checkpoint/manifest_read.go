@@ -94,6 +94,7 @@ func (m Manifest) Validate() error {
 		fail("action.period_s is %g s; it is 0.001..10 s", m.Action.Period)
 	}
 	names("proprioception", m.Proprioception)
+	oneOf("proprioception_input", m.ProprioceptionInput, []string{"", "tokens", "mlp"})
 	names("cameras", m.Cameras)
 	want, known := layouts[m.Layout]
 	if !known {
@@ -103,6 +104,10 @@ func (m Manifest) Validate() error {
 	}
 	if (m.ImageWidth == 0) != (m.ImageHeight == 0) || m.ImageWidth < 0 || m.ImageHeight < 0 || m.ImageWidth > 8192 || m.ImageHeight > 8192 {
 		fail("image_width, image_height are %d, %d px; give both within 1..8192, or both 0 for the layout's own size", m.ImageWidth, m.ImageHeight)
+	}
+	oneOf("image_tokens", m.ImageTokens, []string{"", "merged", "concatenated"})
+	if m.ImageTokens == "concatenated" && (m.Layout == "tiles" || m.Layout == "mosaic4" && m.ImageWidth == 0) {
+		fail("image_tokens is concatenated with layout %s, whose views have the cameras' sizes; choose stack, stack3, or mosaic4 on a canvas", m.Layout)
 	}
 	if m.Statistics == "" || !filepath.IsLocal(m.Statistics) {
 		fail("statistics is %q; give a path beside or below the manifest, e.g. statistics.yaml", m.Statistics)
@@ -127,6 +132,7 @@ func (m Manifest) Validate() error {
 		if !(n.MaxTurn > 0 && n.MaxTurn <= 2*math.Pi) {
 			fail("navigation.max_turn_rad is %g rad; it is above 0 and at most 2π", n.MaxTurn)
 		}
+		oneOf("navigation.tokens", n.Tokens, []string{"", "direction", "values"})
 		for i, id := range n.DirectionTokens {
 			if slices.Contains(n.DirectionTokens[:i], id) {
 				fail("navigation.direction_tokens[%d] is %d, which is another direction's; each has its own", i, id)

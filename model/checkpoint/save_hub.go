@@ -40,6 +40,9 @@ func WriteHubConfig(dir string, c Config) error {
 		"projector_hidden_act": "gelu", "multimodal_projector_bias": true,
 		"vision_feature_layer": -1, "vision_feature_select_strategy": "full",
 	}
+	if c.Proprioception > 0 {
+		nested["proprioception_inputs"] = c.Proprioception
+	}
 	if c.ImageToken >= 0 {
 		nested["image_token_index"] = c.ImageToken
 	}

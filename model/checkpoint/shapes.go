@@ -9,7 +9,7 @@ type Shape struct {
 }
 
 // Shapes lists, by canonical name, every tensor that a checkpoint of this
-// config has: newline only when images are unpadded, the head, which stands
+// config has: proprioception's MLP only when there is one, newline only when images are unpadded, the head, which stands
 // last, only when it is not tied.
 func (c Config) Shapes() []Shape {
 	shapes := c.Vision.Shapes()
@@ -20,6 +20,14 @@ func (c Config) Shapes() []Shape {
 		Shape{"projector.2.weight", []int{hidden, hidden}},
 		Shape{"projector.2.bias", []int{hidden}},
 	)
+	if n := c.Proprioception; n > 0 {
+		shapes = append(shapes,
+			Shape{"proprioception.0.weight", []int{hidden, n}},
+			Shape{"proprioception.0.bias", []int{hidden}},
+			Shape{"proprioception.2.weight", []int{hidden, hidden}},
+			Shape{"proprioception.2.bias", []int{hidden}},
+		)
+	}
 	if c.Image.MergeType == "spatial_unpad" {
 		shapes = append(shapes, Shape{"newline", []int{hidden}})
 	}

@@ -14,6 +14,19 @@ func Rules(c checkpoint.Config) vision.Rules {
 	}
 }
 
+// BindRules are the rules for the composites of a manifest, and their size; the zero Size where it depends on the cameras. Where the
+// manifest wants every view's tokens, each becomes a crop.
+func BindRules(rules vision.Rules, m checkpoint.Manifest) (vision.Rules, vision.Size, error) {
+	size := vision.Size{Width: m.ImageWidth, Height: m.ImageHeight}
+	if m.ImageTokens != "concatenated" {
+		return rules, size, nil
+	}
+	rules.AspectRatio = "views"
+	var err error
+	rules.Views, size, err = vision.Views(size, m.Layout, m.Cameras)
+	return rules, size, err
+}
+
 // layout is a plan's visual tokens by where they come from: for each token its
 // row in the encoded crops (encoded), in the blends (blended), or 0 when it is image_newline
 // (newline); -1 in the other two.

@@ -40,7 +40,8 @@ type Model struct {
 	b       nn.Backend
 
 	tower    *tower
-	newline  nn.Buf // [1, H]
+	feeling  *feeling // nil when proprioception is tokens
+	newline  nn.Buf   // [1, H]
 	language *layers.Decoder
 
 	answer, guess, words nn.Tokens
@@ -73,6 +74,7 @@ func Build(b nn.Backend, config checkpoint.Config, src weights.Source, o Options
 	m := &Model{
 		config: config, options: o, b: b,
 		tower:    newTower(l, config),
+		feeling:  newFeeling(l, config.Proprioception, config.Language.Hidden),
 		language: weights.Qwen2(l, config.Language, o.Positions, true),
 		answer:   b.Tokens(o.Positions),
 		guess:    b.Tokens(o.Positions),
@@ -137,6 +139,10 @@ func (m *Model) splice(dst nn.Buf, image Image) {
 // Prompt is what the language model reads: words, the visual tokens, words.
 type Prompt struct {
 	Before, After []int32
+	// State is the proprioception, normalised, and StateAt the place in After of the token that stands where its vector goes;
+	// none for a network that reads it as tokens in After.
+	State   []float32
+	StateAt int
 }
 
 // Prefill reads a prompt and forgets everything before it. It returns the
@@ -152,6 +158,9 @@ func (m *Model) prefill(p Prompt, image Image, all bool) (nn.Buf, error) {
 	if n+1 > m.options.Positions || len(p.After) == 0 {
 		return nn.Buf{}, fmt.Errorf("prefill: a prompt of %d + %d + %d tokens, the model has room for %d positions and needs one after the image", len(p.Before), visual, len(p.After), m.options.Positions)
 	}
+	if err := m.feeling.check(p); err != nil {
+		return nn.Buf{}, fmt.Errorf("prefill: %w", err)
+	}
 	// The system's words come first and never change: their keys and values are kept.
 	seen := len(m.head)
 	if !slices.Equal(m.head, p.Before) || m.language.Len() < seen {
@@ -164,6 +173,10 @@ func (m *Model) prefill(p Prompt, image Image, all bool) (nn.Buf, error) {
 	m.embed(x, 0, p.Before[seen:])
 	m.splice(x.View(len(p.Before)-seen, visual), image)
 	m.embed(x, n-len(p.After), p.After)
+	if m.feeling != nil {
+		m.feeling.project(p.State)
+		m.feeling.put(x.View(n-len(p.After)+p.StateAt, 1), 0)
+	}
 	keep := 1
 	if all {
 		keep = n

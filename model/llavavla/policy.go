@@ -1,6 +1,7 @@
 package llavavla
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -94,8 +95,19 @@ func open(dir string, c Config, backend func(*checkpoint.Checkpoint) (nn.Backend
 	if err != nil {
 		return nil, err
 	}
+	want := 0
+	if manifest.ProprioceptionInput == "mlp" {
+		want = len(manifest.Proprioception)
+	}
+	if files.Config.Proprioception != want {
+		return nil, fmt.Errorf("%s: proprioception_input is %q of %d numbers, the network's MLP takes %d", path, cmp.Or(manifest.ProprioceptionInput, "tokens"), len(manifest.Proprioception), files.Config.Proprioception)
+	}
 	p := &Policy{config: c, penalty: float32(files.Generation.RepetitionPenalty)}
-	if p.Reader, err = NewReader(manifest, stats, words, Rules(files.Config)); err != nil {
+	rules, _, err := BindRules(Rules(files.Config), manifest)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if p.Reader, err = NewReader(manifest, stats, words, rules); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	p.slicing = c.Slicing
@@ -124,9 +136,9 @@ func (p *Policy) bind(c *checkpoint.Checkpoint) error {
 	if p.values, err = nn.NewSet(ranges...); err != nil {
 		return err
 	}
-	if n := p.manifest.Navigation; n != nil {
-		ids := make([]int32, len(n.DirectionTokens))
-		for i, id := range n.DirectionTokens {
+	if directions := p.grammar.Directions(); directions != nil {
+		ids := make([]int32, len(directions))
+		for i, id := range directions {
 			if ids[i] = int32(id); ids[i] >= predictable || ids[i] < 0 {
 				return fmt.Errorf("navigation.direction_tokens[%d] is %d, the model can say 0..%d", i, id, predictable-1)
 			}
@@ -200,20 +212,26 @@ func (p *Policy) read(obs model.Observation) (Prompt, error) {
 
 // decode says the action, and each step of it as soon as its tokens are certain.
 func (p *Policy) decode(ctx context.Context, obs model.Observation, hidden nn.Buf, emit func(int, []float64, []uint32)) (model.Action, error) {
-	var first uint32
+	lead := 0 // tokens before the steps
+	if obs.Mobile {
+		lead = p.grammar.Lead()
+	}
 	dims := len(p.manifest.Action.Names)
-	var step []uint32
+	var said, step []uint32
 	var failure error
-	emitted := 0 // steps; the direction token of a mobile task belongs to none
+	emitted := 0 // steps; what a mobile task's decision begins with belongs to none
 	d := Decoding{
 		Penalty: p.penalty,
 		Grammar: func(answer []int32) *nn.Set { return p.allowed(answer, obs.Mobile) },
 		Emit: func(i int, id int32) {
-			if i == 0 {
-				first = uint32(id)
-			}
-			if obs.Mobile && i == 0 || obs.Mobile && first != p.stop() {
+			if i < lead {
+				said = append(said, uint32(id))
 				return
+			}
+			if lead > 0 {
+				if d, ok := p.grammar.Direction(said); !ok || d != token.Stop {
+					return
+				}
 			}
 			if step = append(step, uint32(id)); len(step) < dims {
 				return
@@ -251,9 +269,6 @@ func (p *Policy) decode(ctx context.Context, obs model.Observation, hidden nn.Bu
 	return action, nil
 }
 
-// stop is the direction that manipulation follows.
-func (p *Policy) stop() uint32 { return p.manifest.Navigation.DirectionTokens[token.Stop] }
-
 // allowed is the set of ids that may follow.
 func (p *Policy) allowed(answer []int32, mobile bool) *nn.Set {
 	first := uint32(0)
@@ -263,7 +278,7 @@ func (p *Policy) allowed(answer []int32, mobile bool) *nn.Set {
 	if p.grammar.At(len(answer), first, mobile) == nil {
 		return nil
 	}
-	if mobile && len(answer) == 0 {
+	if mobile && len(answer) == 0 && p.directions != nil {
 		return p.directions
 	}
 	return p.values
@@ -274,7 +289,9 @@ func (p *Policy) allowed(answer []int32, mobile bool) *nn.Set {
 func (p *Policy) expect(obs model.Observation) []int32 {
 	p.guess = p.guess[:0]
 	if obs.Mobile { // the direction is certain before the first guess is fed
-		p.guess = append(p.guess, int32(p.stop()))
+		for _, id := range p.grammar.Still() {
+			p.guess = append(p.guess, int32(id))
+		}
 	}
 	dims, n := len(p.manifest.Action.Names), p.grammar.Actions()
 	if len(p.previous.tokens) == n {

@@ -146,68 +146,81 @@ func testConfig(parallel bool) Config {
 	return Config{CPU: cpu.Config{Precision: cpu.W8A16, Threads: 2}, Parallel: parallel, Now: ticking(), Positions: 256}
 }
 
+// what a manifest may say of a policy besides the robot.
+var manifests = map[string]func(*checkpoint.Manifest){
+	"as the paper has it": nil,
+	"tokens of every view": func(m *checkpoint.Manifest) {
+		m.ImageTokens, m.ImageWidth, m.ImageHeight = "concatenated", 40, 40
+	},
+	"value tokens": func(m *checkpoint.Manifest) { m.Navigation.Tokens = "values" },
+}
+
 func TestPolicyActs(t *testing.T) {
 	defer goleak.VerifyNone(t)
-	t.Run("", func(t *testing.T) { // so that the policies are closed before the leak check
-		ctx := context.Background()
-		greedy, err := testPolicy(t, nil, testConfig(false))
+	for name, change := range manifests {
+		t.Run(name, func(t *testing.T) { policyActs(t, change) }) // so that the policies are closed before the leak check
+	}
+}
+
+func policyActs(t *testing.T, change func(*checkpoint.Manifest)) {
+	ctx := context.Background()
+	greedy, err := testPolicy(t, change, testConfig(false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	parallel, err := testPolicy(t, change, testConfig(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(greedy.Warm(ctx), parallel.Warm(ctx)); err != nil {
+		t.Fatal(err)
+	}
+	// Passes cost nothing extra, so that every window is looked at.
+	for k := range parallel.costs.Pass {
+		parallel.costs.Pass[k] = 1
+	}
+	seen := map[string]bool{}
+	for seed := range 12 {
+		obs := observation(seed, seed%2 == 1)
+		var steps [][]float64
+		a, err := greedy.Act(ctx, obs, func(k int, values []float64, tokens []uint32) {
+			if k != len(steps) || len(tokens) != 3 {
+				t.Errorf("step %d after %d, of tokens %v", k, len(steps), tokens)
+			}
+			steps = append(steps, values)
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		parallel, err := testPolicy(t, nil, testConfig(true))
+		if !reflect.DeepEqual(steps, a.Steps) {
+			t.Errorf("emitted %v, returned %v", steps, a.Steps)
+		}
+		if (a.Navigation == nil) == (a.Steps == nil) || !obs.Mobile && len(a.Steps) != 5 {
+			t.Errorf("mobile %v gave %+v", obs.Mobile, a)
+		}
+		stages := []string{}
+		for _, timing := range a.Timings {
+			stages = append(stages, timing.Stage)
+			if timing.Took <= 0 {
+				t.Errorf("stage %s took %v", timing.Stage, timing.Took)
+			}
+		}
+		if !slices.Equal(stages, []string{"preprocess", "vision", "prefill", "decode"}) {
+			t.Errorf("stages %v", stages)
+		}
+		b, err := parallel.Act(ctx, obs, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := errors.Join(greedy.Warm(ctx), parallel.Warm(ctx)); err != nil {
-			t.Fatal(err)
+		a.Timings, b.Timings = nil, nil
+		if !reflect.DeepEqual(a, b) {
+			t.Errorf("observation %d: parallel decoding gave %+v, one token at a time %+v", seed, b, a)
 		}
-		// Passes cost nothing extra, so that every window is looked at.
-		for k := range parallel.costs.Pass {
-			parallel.costs.Pass[k] = 1
-		}
-		seen := map[string]bool{}
-		for seed := range 12 {
-			obs := observation(seed, seed%2 == 1)
-			var steps [][]float64
-			a, err := greedy.Act(ctx, obs, func(k int, values []float64, tokens []uint32) {
-				if k != len(steps) || len(tokens) != 3 {
-					t.Errorf("step %d after %d, of tokens %v", k, len(steps), tokens)
-				}
-				steps = append(steps, values)
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !reflect.DeepEqual(steps, a.Steps) {
-				t.Errorf("emitted %v, returned %v", steps, a.Steps)
-			}
-			if (a.Navigation == nil) == (a.Steps == nil) || !obs.Mobile && len(a.Steps) != 5 {
-				t.Errorf("mobile %v gave %+v", obs.Mobile, a)
-			}
-			stages := []string{}
-			for _, timing := range a.Timings {
-				stages = append(stages, timing.Stage)
-				if timing.Took <= 0 {
-					t.Errorf("stage %s took %v", timing.Stage, timing.Took)
-				}
-			}
-			if !slices.Equal(stages, []string{"preprocess", "vision", "prefill", "decode"}) {
-				t.Errorf("stages %v", stages)
-			}
-			b, err := parallel.Act(ctx, obs, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			a.Timings, b.Timings = nil, nil
-			if !reflect.DeepEqual(a, b) {
-				t.Errorf("observation %d: parallel decoding gave %+v, one token at a time %+v", seed, b, a)
-			}
-			seen[fmt.Sprint(a.Tokens, a.Navigation)] = true
-		}
-		if len(seen) < 3 {
-			t.Errorf("12 observations gave %d different actions: the policy does not look", len(seen))
-		}
-	})
+		seen[fmt.Sprint(a.Tokens, a.Navigation)] = true
+	}
+	if len(seen) < 3 {
+		t.Errorf("12 observations gave %d different actions: the policy does not look", len(seen))
+	}
 }
 
 // The same observation gives the same action, whatever came before it.

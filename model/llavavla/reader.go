@@ -33,6 +33,7 @@ type Reader struct {
 	mobile      bool
 	prompt      text.Prompt
 	after       []int32
+	numbers     []float32
 }
 
 // NewReader reads for a network that takes images by these rules; the statistics are in the manifest's order.
@@ -119,7 +120,7 @@ func (r *Reader) Crops(dst []byte, image vision.Image) ([]byte, error) {
 
 // Prompt is what is read besides the image; it lasts until the next call.
 func (r *Reader) Prompt(obs model.Observation) (Prompt, error) {
-	state, err := r.state(obs)
+	state, numbers, err := r.feel(obs)
 	if err != nil {
 		return Prompt{}, err
 	}
@@ -141,13 +142,29 @@ func (r *Reader) Prompt(obs model.Observation) (Prompt, error) {
 		r.prompt, r.instruction, r.mobile = prompt, obs.Instruction, obs.Mobile
 	}
 	r.after = append(append(append(r.after[:0], r.prompt.Task...), state...), r.prompt.Tail...)
-	return Prompt{Before: r.prompt.Head, After: r.after}, nil
+	return Prompt{Before: r.prompt.Head, After: r.after, State: numbers, StateAt: len(r.prompt.Task)}, nil
 }
 
 // StateAt is where the proprioception stands in the After of the last Prompt.
 func (r *Reader) StateAt() (from, to int) {
 	from = len(r.prompt.Task)
+	if r.manifest.ProprioceptionInput == "mlp" {
+		return from, from + 1
+	}
 	return from, from + len(r.manifest.Proprioception)
+}
+
+// feel is the proprioception as ids, or as the numbers that the network's MLP takes and an id to stand for them.
+func (r *Reader) feel(obs model.Observation) (ids []int32, numbers []float32, err error) {
+	if r.manifest.ProprioceptionInput != "mlp" {
+		ids, err = r.state(obs)
+		return ids, nil, err
+	}
+	r.numbers, err = token.NormalState(r.numbers[:0], r.stats, obs.State)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w: %w", ErrObservation, err)
+	}
+	return []int32{int32(r.grammar.Tokenizer().ID(1))}, r.numbers, nil
 }
 
 // sliced is the prompt with the original's slip.
@@ -205,18 +222,23 @@ func (r *Reader) Answer(a model.Action, mobile bool, ids []int32, values []float
 		if err != nil {
 			return ids, values, err
 		}
+		ids = append(ids, int32(said.DirectionToken), int32(said.ValueToken))
+		if r.grammar.Directions() == nil {
+			return ids, append(values, tok.Decode(said.DirectionToken), tok.Decode(said.ValueToken)), nil
+		}
 		span := nav.MaxTurn
 		if said.Direction == token.Forward {
 			span = nav.MaxForward
 		}
-		x := min(max(a.Navigation.Value/span*2-1, -1), 1)
-		return append(ids, int32(said.DirectionToken), int32(said.ValueToken)), append(values, math.NaN(), x), nil
+		return ids, append(values, math.NaN(), min(max(a.Navigation.Value/span*2-1, -1), 1)), nil
 	}
 	if len(a.Steps) != r.manifest.Action.Chunk {
 		return ids, values, fmt.Errorf("%d steps, the manifest's chunk is %d", len(a.Steps), r.manifest.Action.Chunk)
 	}
 	if mobile {
-		ids, values = append(ids, int32(nav.DirectionTokens[token.Stop])), append(values, math.NaN())
+		for _, id := range r.grammar.Still() {
+			ids, values = append(ids, int32(id)), append(values, math.NaN())
+		}
 	}
 	for _, step := range a.Steps {
 		said, err := tok.Step(r.stats, step)

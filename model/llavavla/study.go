@@ -21,12 +21,14 @@ type Studying struct {
 	batch   *layers.Batch
 	room    int // positions of a lesson
 	lengths []int
+	states  []float32
 	keep    []int
 }
 
 // Study makes room for batches of lessons of up to positions tokens, the visual ones included, with answers of up to answer.
 func (m *Model) Study(lessons, positions, answer int) *Studying {
 	m.tower.reserve(lessons)
+	m.feeling.reserve(lessons, m.config.Language.Hidden)
 	return &Studying{m: m, batch: m.language.NewBatch(lessons, positions, answer), room: positions}
 }
 
@@ -41,16 +43,23 @@ func (s *Studying) Read(pixels []float32, plan *vision.Plan, lessons []Lesson) (
 		m.layout = newLayout(plan)
 	}
 	visual := m.layout.tokens()
-	s.lengths, s.keep = s.lengths[:0], s.keep[:0]
+	s.lengths, s.keep, s.states = s.lengths[:0], s.keep[:0], s.states[:0]
 	for i, l := range lessons {
 		n := len(l.Before) + visual + len(l.After) + len(l.Answer) - 1
 		if n > s.room || len(l.Answer) == 0 || len(l.After) == 0 {
 			return nn.Buf{}, fmt.Errorf("study: lesson %d has %d + %d + %d tokens and an answer of %d, there is room for %d", i, len(l.Before), visual, len(l.After), len(l.Answer), s.room+1)
 		}
+		if err := m.feeling.check(l.Prompt); err != nil {
+			return nn.Buf{}, fmt.Errorf("study: lesson %d: %w", i, err)
+		}
+		s.states = append(s.states, l.State...)
 		s.lengths, s.keep = append(s.lengths, n), append(s.keep, len(l.Answer))
 	}
 	m.tower.reserve(len(lessons) * plan.Encoded)
 	encoded := m.tower.encode(pixels)
+	if m.feeling != nil {
+		m.feeling.project(s.states)
+	}
 	crops := plan.Encoded * plan.Patches()
 	at := 0
 	for i, l := range lessons {
@@ -58,6 +67,9 @@ func (s *Studying) Read(pixels []float32, plan *vision.Plan, lessons []Lesson) (
 		m.embed(x, 0, l.Before)
 		m.splice(x.View(len(l.Before), visual), Image{layout: m.layout, encoded: encoded.View(i*crops, crops)})
 		m.embed(x, len(l.Before)+visual, l.After)
+		if m.feeling != nil {
+			m.feeling.put(x.View(len(l.Before)+visual+l.StateAt, 1), i)
+		}
 		m.embed(x, len(l.Before)+visual+len(l.After), l.Answer[:len(l.Answer)-1])
 		at += s.lengths[i]
 	}

@@ -40,7 +40,11 @@ var ErrGrammar = errors.New("token sequence outside the grammar")
 //	other tasks:   action{chunk·dims}
 //
 // value and action are action tokens; the value's bins span 0 to the manifest's
-// metres or radians. Decoding under it, a policy can't say what the robot can't do.
+// metres or radians. Where the manifest says driving in value tokens, a mobile task's sequence is
+//
+//	forward turn action{chunk·dims}
+//
+// instead (values.go). Decoding under it, a policy can't say what the robot can't do.
 // A Grammar is immutable and safe for concurrent use.
 type Grammar struct {
 	tok         *Tokenizer
@@ -48,6 +52,7 @@ type Grammar struct {
 	nav         *checkpoint.NavigationSpec
 	chunk, dims int
 	directions  []uint32 // the four ids, by direction
+	plain       bool     // driving in value tokens
 	values      []uint32 // the action tokens, ascending
 }
 
@@ -68,6 +73,7 @@ func NewGrammar(m checkpoint.Manifest, s calibration.Statistics) (*Grammar, erro
 	}
 	if m.Navigation != nil {
 		g.directions = m.Navigation.DirectionTokens[:]
+		g.plain = m.Navigation.Tokens == "values"
 	}
 	return g, nil
 }
@@ -77,6 +83,41 @@ func (g *Grammar) Tokenizer() *Tokenizer { return g.tok }
 
 // Drives reports whether the manifest has a navigation part.
 func (g *Grammar) Drives() bool { return g.nav != nil }
+
+// Directions are the ids of the direction tokens; nil where there are none to be said.
+func (g *Grammar) Directions() []uint32 {
+	if g.plain {
+		return nil
+	}
+	return g.directions
+}
+
+// Still is what a mobile task's steps follow: stop, or the value tokens of no driving.
+func (g *Grammar) Still() []uint32 {
+	if g.plain {
+		return []uint32{g.tok.Encode(-1), g.tok.Encode(0)}
+	}
+	return g.directions[Stop : Stop+1]
+}
+
+// Lead is how many tokens a mobile task's sequence begins with before what it says is known: drive, or do steps.
+func (g *Grammar) Lead() int { return len(g.Still()) }
+
+// Direction is the one that a mobile task's sequence begins with; Stop when steps follow. False when it is none.
+func (g *Grammar) Direction(ids []uint32) (uint8, bool) {
+	if len(ids) < g.Lead() {
+		return 0, false
+	}
+	if g.plain {
+		n, still := g.motion(ids[0], ids[1])
+		if still {
+			return Stop, true
+		}
+		return n.Direction, true
+	}
+	d := slices.Index(g.directions, ids[0])
+	return uint8(max(d, 0)), d >= 0
+}
 
 // Actions is the number of action tokens of a chunk.
 func (g *Grammar) Actions() int { return g.chunk * g.dims }
@@ -94,7 +135,13 @@ func (g *Grammar) Next(prefix []uint32, mobile bool) []uint32 {
 // At is Next for one position when only the first token is known, as parallel
 // decoding asks; first counts only beyond position 0 of a mobile task.
 func (g *Grammar) At(position int, first uint32, mobile bool) []uint32 {
-	if mobile && g.nav != nil {
+	switch {
+	case mobile && g.plain:
+		if position < g.Lead() {
+			return g.values
+		}
+		position -= g.Lead()
+	case mobile && g.nav != nil:
 		if position == 0 {
 			return g.directions
 		}
@@ -117,8 +164,8 @@ func (g *Grammar) Length(first uint32, mobile bool) int {
 	switch {
 	case !mobile || g.nav == nil:
 		return g.Actions()
-	case first == g.directions[Stop]:
-		return 1 + g.Actions()
+	case g.plain || first == g.directions[Stop]:
+		return g.Lead() + g.Actions()
 	}
 	return 2
 }
@@ -128,6 +175,9 @@ func (g *Grammar) Length(first uint32, mobile bool) int {
 func (g *Grammar) Parse(ids []uint32, mobile bool) (model.Action, error) {
 	if len(ids) == 0 {
 		return model.Action{}, fmt.Errorf("%w: no tokens", ErrGrammar)
+	}
+	if mobile && g.plain {
+		return g.parseValues(ids)
 	}
 	if mobile && g.nav != nil {
 		d := slices.Index(g.directions, ids[0])
@@ -211,6 +261,9 @@ func (g *Grammar) Drive(direction uint8, value float64) (model.Navigation, error
 	}
 	if !(value >= 0) || math.IsInf(value, 0) {
 		return model.Navigation{}, fmt.Errorf("token: %s by %g: %w of 0 or more; the direction says the sign", DirectionName(direction), value, ErrNotANumber)
+	}
+	if g.plain {
+		return g.driveValues(direction, value), nil
 	}
 	a, err := g.parseNavigation(direction, []uint32{g.directions[direction], g.tok.Encode(value/g.span(direction)*2 - 1)})
 	if err != nil {

@@ -19,12 +19,35 @@ func (t *Tokenizer) State(s calibration.Statistics, values []float64) ([]uint16,
 	}
 	digits := make([]uint16, len(values))
 	for i, v := range values {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return nil, fmt.Errorf("token: state %s is %g: %w; its sensor is faulty or silent", label(s.StateNames, i), v, ErrNotANumber)
+		x, err := normalState(s, i, v)
+		if err != nil {
+			return nil, err
 		}
-		digits[i] = t.Digit((v - s.Mean[i]) / (s.Std[i] + 1e-5) / 3)
+		digits[i] = t.Digit(x)
 	}
 	return digits, nil
+}
+
+// NormalState is the proprioception as it is before it is binned, appended to dst: within -1..1, as its bins are.
+func NormalState(dst []float32, s calibration.Statistics, values []float64) ([]float32, error) {
+	if len(values) != len(s.Mean) {
+		return dst, fmt.Errorf("token: %d state values, the statistics have %d", len(values), len(s.Mean))
+	}
+	for i, v := range values {
+		x, err := normalState(s, i, v)
+		if err != nil {
+			return dst, err
+		}
+		dst = append(dst, float32(min(max(x, -1), 1)))
+	}
+	return dst, nil
+}
+
+func normalState(s calibration.Statistics, i int, v float64) (float64, error) {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return 0, fmt.Errorf("token: state %s is %g: %w; its sensor is faulty or silent", label(s.StateNames, i), v, ErrNotANumber)
+	}
+	return (v - s.Mean[i]) / (s.Std[i] + 1e-5) / 3, nil
 }
 
 // IDs are the tokens of digits.

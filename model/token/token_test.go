@@ -191,11 +191,13 @@ func TestStepAndValues(t *testing.T) {
 	}
 }
 
-func grammar(t testing.TB) *Grammar {
+func grammar(t testing.TB) *Grammar { return grammarIn(t, "") }
+
+func grammarIn(t testing.TB, tokens string) *Grammar {
 	t.Helper()
 	m := checkpoint.Manifest{Name: "test", ActionTokenTop: qwen2, ActionBins: 256, ActionEdges: Uniform}
 	m.Action.Names, m.Action.Chunk = []string{"joint", "width"}, 3
-	m.Navigation = &checkpoint.NavigationSpec{MaxForward: 2, MaxTurn: 3, DirectionTokens: [4]uint32{10, 11, 12, 13}}
+	m.Navigation = &checkpoint.NavigationSpec{MaxForward: 2, MaxTurn: 3, Tokens: tokens, DirectionTokens: [4]uint32{10, 11, 12, 13}}
 	g, err := NewGrammar(m, stats())
 	if err != nil {
 		t.Fatal(err)

@@ -5,7 +5,6 @@ import (
 	"math"
 	"math/rand/v2"
 
-	"cobot_vla/model/checkpoint"
 	"cobot_vla/model/llavavla"
 	"cobot_vla/model/nn"
 	"cobot_vla/model/token"
@@ -17,20 +16,18 @@ type vocabulary struct {
 	set *nn.Set
 	// actions are the columns [from, to) of the action tokens, in the order of their ids.
 	actions [2]int
-	// directions are the columns of the direction tokens, nil when the policy can't drive.
+	// directions are the columns of the direction tokens, nil when there are none to be said.
 	directions []int
 	// act and drive are what may be said where an action, or a direction, is due.
 	act, drive *nn.Set
 }
 
-func newVocabulary(m checkpoint.Manifest, grammar *token.Grammar) (*vocabulary, error) {
+func newVocabulary(grammar *token.Grammar) (*vocabulary, error) {
 	v := &vocabulary{tok: grammar.Tokenizer()}
 	first, last := v.tok.Range()
 	ranges := []nn.IDRange{{From: int32(first), To: int32(last) + 1}}
-	if m.Navigation != nil {
-		for _, id := range m.Navigation.DirectionTokens {
-			ranges = append(ranges, nn.IDRange{From: int32(id), To: int32(id) + 1})
-		}
+	for _, id := range grammar.Directions() {
+		ranges = append(ranges, nn.IDRange{From: int32(id), To: int32(id) + 1})
 	}
 	var err error
 	if v.set, err = nn.NewSet(ranges...); err != nil {
@@ -46,10 +43,8 @@ func newVocabulary(m checkpoint.Manifest, grammar *token.Grammar) (*vocabulary, 
 	}
 	at := v.set.Column(int32(first))
 	v.actions = [2]int{at, at + int(last-first) + 1}
-	if m.Navigation != nil {
-		for _, id := range m.Navigation.DirectionTokens {
-			v.directions = append(v.directions, v.set.Column(int32(id)))
-		}
+	for _, id := range grammar.Directions() {
+		v.directions = append(v.directions, v.set.Column(int32(id)))
 	}
 	return v, nil
 }
@@ -122,10 +117,16 @@ func (e *Example) check(g Geometry) error {
 		return fmt.Errorf("%d + %d + %d tokens, the data set says %d at most", len(e.Before), len(e.After), len(e.Labels), g.Longest)
 	case e.Weights != nil && len(e.Weights) != len(e.Labels), e.Values != nil && len(e.Values) != len(e.Labels):
 		return fmt.Errorf("%d labels, %d weights and %d values", len(e.Labels), len(e.Weights), len(e.Values))
+	case len(e.State) != g.State:
+		return fmt.Errorf("%d numbers of proprioception, the data set says %d", len(e.State), g.State)
 	case e.StateFrom < 0 || e.StateFrom > e.StateTo || e.StateTo > len(e.After):
 		return fmt.Errorf("state at %d..%d of %d tokens", e.StateFrom, e.StateTo, len(e.After))
 	}
 	return nil
+}
+
+func (e *Example) prompt() llavavla.Prompt {
+	return llavavla.Prompt{Before: e.Before, After: e.After, State: e.State, StateAt: e.StateFrom}
 }
 
 // levels are what the vision tower sees of a byte.
@@ -192,7 +193,7 @@ func (t *teacher) ready(examples []Example) error {
 				}
 			}
 		}
-		t.lessons = append(t.lessons, llavavla.Lesson{Prompt: llavavla.Prompt{Before: e.Before, After: e.After}, Answer: t.answers[i]})
+		t.lessons = append(t.lessons, llavavla.Lesson{Prompt: e.prompt(), Answer: t.answers[i]})
 		var err error
 		if t.pass.targets, err = t.words.targets(t.pass.targets, e); err != nil {
 			return fmt.Errorf("example %d: %w", i, err)

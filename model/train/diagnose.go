@@ -43,7 +43,8 @@ func (t *teacher) diagnose(ctx context.Context, held Held, limit int, grammar *t
 			}
 			e := examples[i]
 			e.Pixels = examples[(i+v.image)%n].Pixels
-			e.After = withState(e, examples[(i+v.state)%n])
+			other := examples[(i+v.state)%n]
+			e.After, e.State = withState(e, other), other.State
 			said, err := t.say(ctx, &e)
 			if err != nil {
 				return nil, err
@@ -52,7 +53,7 @@ func (t *teacher) diagnose(ctx context.Context, held Held, limit int, grammar *t
 		}
 		*v.to = score.joint.value()
 		if v.to == &d.Error {
-			d.Gripper, d.Directions = score.gripper.value(), score.directions()
+			d.Gripper, d.First, d.Directions = score.gripper.value(), score.first.value(), score.directions()
 		}
 	}
 	return d, nil
@@ -78,7 +79,7 @@ func (t *teacher) say(ctx context.Context, e *Example) ([]int32, error) {
 	if err != nil {
 		return nil, err
 	}
-	hidden, err := m.Prefill(llavavla.Prompt{Before: e.Before, After: e.After}, image)
+	hidden, err := m.Prefill(e.prompt(), image)
 	if err != nil {
 		return nil, err
 	}
@@ -96,6 +97,7 @@ func (t *teacher) say(ctx context.Context, e *Example) ([]int32, error) {
 // judge measures what is said against what should have been.
 type judge struct {
 	examples []Example
+	grammar  *token.Grammar
 	tok      *token.Tokenizer
 	dims     int
 	scale    []float64 // of a dimension, from -1..1 to SI
@@ -103,7 +105,7 @@ type judge struct {
 }
 
 func newJudge(examples []Example, grammar *token.Grammar, stats calibration.Statistics) *judge {
-	j := &judge{examples: examples, tok: grammar.Tokenizer(), dims: len(stats.ActMin)}
+	j := &judge{examples: examples, grammar: grammar, tok: grammar.Tokenizer(), dims: len(stats.ActMin)}
 	for i := range j.dims {
 		j.scale = append(j.scale, (stats.ActMax[i]-stats.ActMin[i])/2)
 		j.gripper = append(j.gripper, i < len(stats.ActionNames) && strings.Contains(stats.ActionNames[i], "gripper"))
@@ -114,6 +116,7 @@ func newJudge(examples []Example, grammar *token.Grammar, stats calibration.Stat
 // score sums errors.
 type score struct {
 	joint, gripper mean
+	first          mean // of joints, in the first step
 	driving, right int
 }
 
@@ -143,6 +146,16 @@ func (j *judge) steps(e *Example) int {
 	return n
 }
 
+// direction that an answer begins with.
+func (j *judge) direction(lead []int32) uint8 {
+	ids := make([]uint32, len(lead))
+	for i, id := range lead {
+		ids[i] = uint32(id)
+	}
+	d, _ := j.grammar.Direction(ids)
+	return d
+}
+
 // value of label k of an example, in -1..1.
 func (j *judge) value(e *Example, k int) float64 {
 	if e.Values != nil && !math.IsNaN(e.Values[k]) {
@@ -156,7 +169,7 @@ func (j *judge) add(s *score, i int, said []int32) {
 	from := j.steps(e)
 	if from > 0 {
 		s.driving++
-		if said[0] == e.Labels[0] {
+		if j.direction(said[:from]) == j.direction(e.Labels[:from]) {
 			s.right++
 		}
 	}
@@ -167,6 +180,9 @@ func (j *judge) add(s *score, i int, said []int32) {
 			s.gripper.add(diff)
 		} else {
 			s.joint.add(diff)
+			if k < from+j.dims {
+				s.first.add(diff)
+			}
 		}
 	}
 }

@@ -14,6 +14,9 @@ type Example struct {
 	Before, After []int32
 	// StateFrom and StateTo are the proprioception's place in After, for the diagnostics that shuffle it.
 	StateFrom, StateTo int
+	// State is the proprioception as numbers, normalised, where the model's MLP takes it; StateFrom is then the one token that
+	// stands for it in After.
+	State []float32
 	// Labels are the ids the model shall say, as token.Grammar allows them: direction and value, or (stop and) steps.
 	Labels []int32
 	// Weights of the labels in the loss, as many as Labels; nil for 1 each. 0 leaves a label out of the
@@ -50,6 +53,8 @@ type Geometry struct {
 	Visual int
 	// Longest is the most ids that Before, After and Labels have together.
 	Longest int
+	// State is how many numbers of proprioception an example has for the model's MLP; 0 where they are tokens.
+	State int
 }
 
 // Binding is what a trained checkpoint is bound to its robot with, and what its words are: written

@@ -129,7 +129,7 @@ func CompareTraining(ctx context.Context, c ParityConfig) (report Parity, err er
 	}
 	first := r.lessons[0]
 	s, err := newStudent(c.Backend, config, weights.Files{Weights: c.Checkpoint.Weights}, room{
-		lessons: len(r.lessons), answer: len(first.Answer), image: size,
+		lessons: len(r.lessons), answer: len(first.Answer), rules: plan.Rules, image: size,
 		positions: len(first.Before) + len(plan.Tokens) + len(first.After) + len(first.Answer),
 	})
 	if err != nil {

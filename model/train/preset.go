@@ -20,12 +20,13 @@ const (
 	PresetSmall = "llava-vla-small"
 )
 
-// preset is a model's shape for a tokenizer and the data's images: one square crop, of as many patches as
+// preset is a model's shape for a tokenizer and the data's images: square crops, each of as many patches as
 // the data were prepared for. 168 px in patches of 28 are 36 visual tokens and a newline.
 func preset(name string, words *text.Tokenizer, g Geometry) (checkpoint.Config, error) {
-	grid := int(math.Sqrt(float64(g.Visual)))
-	if g.Crops != 1 || grid < 1 || g.Visual != grid*grid+1 || g.Side%grid != 0 {
-		return checkpoint.Config{}, fmt.Errorf("preset %q sees one square crop, the data have %d of %d px and %d visual tokens: prepare them without a model's rules", name, g.Crops, g.Side, g.Visual)
+	each := g.Visual / max(g.Crops, 1)
+	grid := int(math.Sqrt(float64(each)))
+	if g.Crops < 1 || grid < 1 || g.Visual != g.Crops*(grid*grid+1) || g.Side%grid != 0 {
+		return checkpoint.Config{}, fmt.Errorf("preset %q sees whole square crops, the data have %d of %d px and %d visual tokens: prepare them without a model's rules", name, g.Crops, g.Side, g.Visual)
 	}
 	c := checkpoint.Config{
 		Scheme: checkpoint.Hub, ModelType: "llava_onevision", ImageToken: -1,
@@ -46,7 +47,7 @@ func preset(name string, words *text.Tokenizer, g Geometry) (checkpoint.Config, 
 	default:
 		return c, fmt.Errorf("preset %q, expected %s or %s", name, PresetTiny, PresetSmall)
 	}
-	c.Language.VocabRows = words.Len()
+	c.Language.VocabRows, c.Proprioception = words.Len(), g.State
 	if id, ok := words.ID("<image>"); ok {
 		c.ImageToken = int(id)
 	}

@@ -147,6 +147,9 @@ func TestFreeze(t *testing.T) {
 	c, toy := smallRun(t)
 	c.Freeze, c.Steps = []string{"vision."}, 1
 	r, err := open(c, toy)
+	if err == nil {
+		err = r.begin()
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,6 +191,9 @@ func TestFreeze(t *testing.T) {
 func TestAllocations(t *testing.T) {
 	c, toy := smallRun(t)
 	r, err := open(c, toy)
+	if err == nil {
+		err = r.begin()
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

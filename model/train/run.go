@@ -9,6 +9,7 @@ import (
 
 	"cobot_vla/calibration"
 	"cobot_vla/model/checkpoint"
+	"cobot_vla/model/llavavla"
 	"cobot_vla/model/nn"
 	"cobot_vla/model/nn/cpu"
 	"cobot_vla/model/nn/tape"
@@ -31,10 +32,36 @@ func Run(ctx context.Context, c Config, data Data) (result course.Result, err er
 		return result, err
 	}
 	defer func() { err = errors.Join(err, r.s.close()) }()
+	if err := r.begin(); err != nil {
+		return result, err
+	}
 	batches := ahead(ctx, r.data, r.Seed, r.course.Begins(), r.Batch)
 	defer batches.end()
 	r.draw = batches.next
 	return r.course.Run(ctx, r)
+}
+
+// Look looks at held-out examples with the weights of the checkpoint From, as a run does at its end. Of c, From, Micro, Held,
+// Precision and Threads count.
+func Look(ctx context.Context, c Config, data Data) (d *course.Diagnosis, err error) {
+	r, err := open(c, data)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, r.s.close()) }()
+	return r.Look(ctx)
+}
+
+// begin sets the course up, where it was left.
+func (r *run) begin() (err error) {
+	if err := os.MkdirAll(r.Out, 0o755); err != nil {
+		return err
+	}
+	r.course, err = course.Open(course.Config{
+		Out: r.Out, Asked: r.Config, Steps: r.Steps, Rate: r.Rate, Clip: r.Clip, Budget: r.Budget,
+		SaveEvery: r.SaveEvery, LookEvery: r.DiagnoseEvery, Now: r.Now, Report: r.Report,
+	}, r.s.Optimiser)
+	return err
 }
 
 // run is a run that is set up.
@@ -53,9 +80,6 @@ type run struct {
 
 func open(c Config, data Data) (_ *run, err error) {
 	r := &run{Config: c, data: data, binding: data.Binding()}
-	if err := os.MkdirAll(c.Out, 0o755); err != nil {
-		return nil, err
-	}
 	words, err := text.Parse(r.binding.Tokenizer)
 	if err != nil {
 		return nil, fmt.Errorf("the data's tokenizer: %w", err)
@@ -110,15 +134,24 @@ func (r *run) build(b nn.Gradients, src weights.Source, words *text.Tokenizer) e
 	if g.Side != v.ImageSize {
 		return fmt.Errorf("the data's images are %d px a side, the model's %d", g.Side, v.ImageSize)
 	}
-	vocabulary, err := newVocabulary(r.binding.Manifest, r.grammar)
+	if g.State != r.model.Proprioception {
+		return fmt.Errorf("the data have %d numbers of proprioception for an MLP, the model's takes %d: prepare them for the model", g.State, r.model.Proprioception)
+	}
+	vocabulary, err := newVocabulary(r.grammar)
 	if err != nil {
 		return err
 	}
 	if highest := int(vocabulary.set.Max()); highest >= r.model.Language.VocabRows {
 		return fmt.Errorf("the manifest's tokens go up to %d, the model has %d", highest, r.model.Language.VocabRows)
 	}
-	size := vision.Size{Width: v.ImageSize, Height: v.ImageSize}
-	if r.s, err = newStudent(b, r.model, src, room{lessons: r.Micro, positions: g.Visual + g.Longest, answer: g.Longest, image: size}, r.Freeze...); err != nil {
+	rules, size, err := llavavla.BindRules(llavavla.Rules(r.model), r.binding.Manifest)
+	if err != nil {
+		return err
+	}
+	if size == (vision.Size{}) {
+		size = vision.Size{Width: v.ImageSize, Height: v.ImageSize}
+	}
+	if r.s, err = newStudent(b, r.model, src, room{lessons: r.Micro, positions: g.Visual + g.Longest, answer: g.Longest, rules: rules, image: size}, r.Freeze...); err != nil {
 		return err
 	}
 	if n := len(r.s.plan.Tokens); n != g.Visual || r.s.plan.Encoded != g.Crops {
@@ -129,11 +162,7 @@ func (r *run) build(b nn.Gradients, src weights.Source, words *text.Tokenizer) e
 		return err
 	}
 	r.teacher.blank = r.Blank
-	r.course, err = course.Open(course.Config{
-		Out: r.Out, Asked: r.Config, Steps: r.Steps, Rate: r.Rate, Clip: r.Clip, Budget: r.Budget,
-		SaveEvery: r.SaveEvery, LookEvery: r.DiagnoseEvery, Now: r.Now, Report: r.Report,
-	}, r.s.Optimiser)
-	return err
+	return nil
 }
 
 // placeholder is the token that stands where an answer's is blank.

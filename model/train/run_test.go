@@ -59,6 +59,9 @@ func BenchmarkStep(b *testing.B) {
 					c, toy := toyRun(b, 168)
 					c.Preset, c.Precision, c.Batch, c.Micro = preset, precision, 16, micro
 					r, err := open(c, toy)
+					if err == nil {
+						err = r.begin()
+					}
 					if err != nil {
 						b.Fatal(err)
 					}

@@ -26,6 +26,7 @@ type room struct {
 	lessons   int // at once
 	positions int // of a lesson, visual tokens included
 	answer    int // labels of a lesson
+	rules     vision.Rules
 	image     vision.Size
 }
 
@@ -33,7 +34,7 @@ type room struct {
 func newStudent(b nn.Gradients, config checkpoint.Config, src weights.Source, r room, freeze ...string) (*student, error) {
 	s, t := &student{}, tape.New(b)
 	var err error
-	if s.plan, err = vision.NewPlan(llavavla.Rules(config), r.image); err != nil {
+	if s.plan, err = vision.NewPlan(r.rules, r.image); err != nil {
 		return nil, err
 	}
 	if s.model, err = llavavla.Build(t, config, src, llavavla.Options{Positions: r.positions + 1}); err != nil {

@@ -71,10 +71,14 @@ func (t *Toy) Binding() Binding { return t.binding }
 func (t *Toy) Geometry() Geometry {
 	dims := len(t.stats.ActMin)
 	grid := t.side / 14
-	return Geometry{
+	g := Geometry{
 		Side: t.side, Crops: 1, Visual: grid*grid + 1,
 		Longest: len(t.prompt.Head) + len(t.prompt.Task) + dims + len(t.prompt.Tail) + t.chunk*dims,
 	}
+	if t.binding.Manifest.ProprioceptionInput == "mlp" {
+		g.State = dims
+	}
+	return g
 }
 
 // Sample draws places and states.
@@ -121,6 +125,12 @@ func (t *Toy) draw(rng *rand.Rand, e *Example) error {
 	digits, err := tok.State(t.stats, state)
 	if err != nil {
 		return err
+	}
+	if e.State = e.State[:0]; t.binding.Manifest.ProprioceptionInput == "mlp" {
+		if e.State, err = token.NormalState(e.State, t.stats, state); err != nil {
+			return err
+		}
+		digits = digits[:1] // one token stands for all
 	}
 	e.Before = t.prompt.Head
 	e.After = append(e.After[:0], t.prompt.Task...)

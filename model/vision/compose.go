@@ -94,6 +94,23 @@ func NewComposerOn(canvas Size, layout string, cameras []string, sizes []Size) (
 	return c, c.canvas.check()
 }
 
+// Views are where cameras' views lie on a canvas of which they are parts, whatever their frames' sizes, and the canvas;
+// the zero Size is the layout's own. Layouts at native size have none.
+func Views(canvas Size, layout string, cameras []string) ([]Rect, Size, error) {
+	if layout == Tiles || layout == Mosaic4 && canvas == (Size{}) {
+		return nil, Size{}, fmt.Errorf("%w: layout %s shows views at native size: where they lie depends on the cameras", ErrImage, layout)
+	}
+	sizes := make([]Size, len(cameras))
+	for i := range sizes {
+		sizes[i] = Size{1, 1}
+	}
+	c, err := NewComposerOn(canvas, layout, cameras, sizes)
+	if err != nil {
+		return nil, Size{}, err
+	}
+	return c.views, c.canvas, nil
+}
+
 // split divides a canvas of fixed size.
 func (c *Composer) split(layout string) {
 	w, h := c.canvas.Width, c.canvas.Height/2

@@ -14,7 +14,7 @@ type Rules struct {
 	// Grid is the number of patches along a side of a crop: 27.
 	Grid int
 	// AspectRatio is square (one crop, stretched), pad (one crop, padded to a
-	// square first), anyres, or anyres_max_N (the whole image stretched, and tiles
+	// square first), views (a crop of every view, stretched), anyres, or anyres_max_N (the whole image stretched, and tiles
 	// of it at its own aspect ratio; N bounds the tiles' tokens to N crops' worth).
 	AspectRatio string
 	// Pinpoints are the resolutions that anyres chooses from, (width, height) [px].
@@ -23,6 +23,8 @@ type Rules struct {
 	// (the tiles' features row by row across tiles) or spatial_unpad (those, without
 	// the rows or columns that are padding, and a newline after each row).
 	MergeType string
+	// Views are the parts of the image that are crops of their own, under views.
+	Views []Rect `json:",omitempty"`
 }
 
 // Newline is the token index of the image_newline vector.
@@ -77,22 +79,43 @@ func NewPlan(rules Rules, image Size) (*Plan, error) {
 	switch {
 	case rules.AspectRatio == "square" || rules.AspectRatio == "pad":
 		return p, p.single()
+	case rules.AspectRatio == "views":
+		return p, p.split()
 	case rules.AspectRatio == "anyres" || strings.HasPrefix(rules.AspectRatio, "anyres_max_"):
 		return p, p.anyres()
 	}
-	return nil, fmt.Errorf("%w: image_aspect_ratio is %q, expected square, pad, anyres or anyres_max_N", ErrImage, rules.AspectRatio)
+	return nil, fmt.Errorf("%w: image_aspect_ratio is %q, expected square, pad, views, anyres or anyres_max_N", ErrImage, rules.AspectRatio)
 }
 
 // single plans one crop.
-func (p *Plan) single() error {
-	p.Source, p.Encoded = []int{0}, 1
-	p.appendCrop(0)
-	switch p.MergeType {
-	case "flat", "spatial":
-	case "spatial_unpad":
-		p.Tokens = append(p.Tokens, Newline)
-	default:
-		return p.unknownMerge()
+func (p *Plan) single() error { return p.crops(1) }
+
+// split plans a crop of every view, their tokens one behind the other.
+func (p *Plan) split() error {
+	if len(p.Views) == 0 {
+		return fmt.Errorf("%w: image_aspect_ratio is views, but no view is named", ErrImage)
+	}
+	for _, v := range p.Views {
+		if v.X < 0 || v.Y < 0 || v.Width < 1 || v.Height < 1 || v.X > p.Image.Width-v.Width || v.Y > p.Image.Height-v.Height {
+			return fmt.Errorf("%w: view %s is %dx%d at %d, %d, outside an image of %s", ErrImage, v.Name, v.Width, v.Height, v.X, v.Y, p.Image)
+		}
+	}
+	return p.crops(len(p.Views))
+}
+
+// crops plans n of them, each whole.
+func (p *Plan) crops(n int) error {
+	p.Encoded = n
+	for i := range n {
+		p.Source = append(p.Source, i)
+		p.appendCrop(i)
+		switch p.MergeType {
+		case "flat", "spatial":
+		case "spatial_unpad":
+			p.Tokens = append(p.Tokens, Newline)
+		default:
+			return p.unknownMerge()
+		}
 	}
 	return nil
 }

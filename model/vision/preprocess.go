@@ -14,11 +14,22 @@ type Preprocessor struct {
 	canvas Image    // of the tiles: Plan.Best, black around the image
 	square Image    // under pad: the image in the middle of a square
 	crop   Image    // the base crop
+	views  []view   // under views: all crops
+}
+
+// view is a part of the image that is a crop of its own.
+type view struct {
+	rect      Rect
+	cut, crop Image
+	resizer   *Resizer
 }
 
 // NewPreprocessor prepares the resizes.
 func NewPreprocessor(plan *Plan) (*Preprocessor, error) {
 	p := &Preprocessor{plan: plan, crop: NewImage(plan.Crop, plan.Crop)}
+	if plan.AspectRatio == "views" {
+		return p, p.split()
+	}
 	from := plan.Image
 	if plan.AspectRatio == "pad" && from.Width != from.Height {
 		side := max(from.Width, from.Height)
@@ -44,6 +55,19 @@ func NewPreprocessor(plan *Plan) (*Preprocessor, error) {
 		}
 	}
 	return p, nil
+}
+
+// split prepares for views.
+func (p *Preprocessor) split() error {
+	for _, r := range p.plan.Views {
+		v := view{rect: r, cut: NewImage(r.Width, r.Height), crop: NewImage(p.plan.Crop, p.plan.Crop)}
+		var err error
+		if v.resizer, err = NewResizer(v.cut.Size, v.crop.Size, Bicubic); err != nil {
+			return err
+		}
+		p.views = append(p.views, v)
+	}
+	return nil
 }
 
 // Plan that it works by.
@@ -91,6 +115,17 @@ func (p *Preprocessor) resize(image Image) error {
 	if err := image.check(); err != nil {
 		return err
 	}
+	for _, v := range p.views {
+		for y := range v.rect.Height {
+			copy(v.cut.Pix[3*y*v.rect.Width:3*(y+1)*v.rect.Width], image.Pix[3*((v.rect.Y+y)*image.Width+v.rect.X):])
+		}
+		if err := v.resizer.Resize(v.crop.Pix, v.crop.Width*3, v.cut.Pix); err != nil {
+			return err
+		}
+	}
+	if p.views != nil {
+		return nil
+	}
 	whole := image.Pix
 	if p.square.Pix != nil {
 		side, row := p.square.Width, image.Width*3
@@ -111,6 +146,9 @@ func (p *Preprocessor) resize(image Image) error {
 
 // bytes of encoded crop i: its first row, and how far apart rows are.
 func (p *Preprocessor) bytes(i int) (pix []byte, step int) {
+	if p.views != nil {
+		return p.views[i].crop.Pix, p.plan.Crop * 3
+	}
 	if i == 0 {
 		return p.crop.Pix, p.crop.Width * 3
 	}

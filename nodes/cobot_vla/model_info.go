@@ -103,21 +103,23 @@ type tokenizerInfo struct {
 
 // manifestInfo is manifest.yaml, and how it suits a robot.
 type manifestInfo struct {
-	Kind              string          `json:"kind"`
-	Name              string          `json:"name"`
-	Robot             string          `json:"robot"`
-	Action            actionInfo      `json:"action"`
-	Proprioception    []string        `json:"proprioception"`
-	Cameras           []string        `json:"cameras"`
-	Layout            string          `json:"layout"`
-	ImageWidth        int             `json:"image_width"`
-	ImageHeight       int             `json:"image_height"`
-	Statistics        string          `json:"statistics_version,omitempty"`
-	ActionTokenTop    uint32          `json:"action_token_top"`
-	ActionBins        int             `json:"action_bins"`
-	ActionEdges       string          `json:"action_edges"`
-	Navigation        *navigationInfo `json:"navigation,omitempty"`
-	MaxObservationAge float64         `json:"max_observation_age_s"`
+	Kind                string          `json:"kind"`
+	Name                string          `json:"name"`
+	Robot               string          `json:"robot"`
+	Action              actionInfo      `json:"action"`
+	Proprioception      []string        `json:"proprioception"`
+	Cameras             []string        `json:"cameras"`
+	Layout              string          `json:"layout"`
+	ProprioceptionInput string          `json:"proprioception_input,omitempty"`
+	ImageTokens         string          `json:"image_tokens,omitempty"`
+	ImageWidth          int             `json:"image_width"`
+	ImageHeight         int             `json:"image_height"`
+	Statistics          string          `json:"statistics_version,omitempty"`
+	ActionTokenTop      uint32          `json:"action_token_top"`
+	ActionBins          int             `json:"action_bins"`
+	ActionEdges         string          `json:"action_edges"`
+	Navigation          *navigationInfo `json:"navigation,omitempty"`
+	MaxObservationAge   float64         `json:"max_observation_age_s"`
 	// ComparedWith is the calibration's robot; Disagrees says what does not fit it, "" when all does.
 	ComparedWith string `json:"compared_with"`
 	Disagrees    string `json:"disagrees,omitempty"`
@@ -133,13 +135,14 @@ type actionInfo struct {
 type navigationInfo struct {
 	MaxForward      float64   `json:"max_forward_m"`
 	MaxTurn         float64   `json:"max_turn_rad"`
+	Tokens          string    `json:"tokens,omitempty"`
 	DirectionTokens [4]uint32 `json:"direction_tokens"`
 }
 
 func newManifestInfo(m checkpoint.Manifest, robot string) *manifestInfo {
 	i := &manifestInfo{
-		Kind: m.Kind, Name: m.Name, Robot: m.Robot, Action: actionInfo(m.Action), Proprioception: m.Proprioception,
-		Cameras: m.Cameras, Layout: m.Layout, ImageWidth: m.ImageWidth, ImageHeight: m.ImageHeight,
+		Kind: m.Kind, Name: m.Name, Robot: m.Robot, Action: actionInfo(m.Action), Proprioception: m.Proprioception, ProprioceptionInput: m.ProprioceptionInput,
+		Cameras: m.Cameras, Layout: m.Layout, ImageTokens: m.ImageTokens, ImageWidth: m.ImageWidth, ImageHeight: m.ImageHeight,
 		ActionTokenTop: m.ActionTokenTop, ActionBins: m.ActionBins, ActionEdges: m.ActionEdges,
 		MaxObservationAge: m.MaxObservationAge, ComparedWith: robot,
 	}
@@ -292,11 +295,20 @@ func (i *modelInfo) bind(files *checkpoint.Checkpoint, tok *text.Tokenizer, robo
 
 // layout plans for the image that the policy would see.
 func (i *modelInfo) layout(c checkpoint.Config) error {
-	size := vision.Size{Width: 334, Height: 334} // the original's composite
-	if m := i.Manifest; m != nil && m.ImageWidth > 0 {
-		size = vision.Size{Width: m.ImageWidth, Height: m.ImageHeight}
+	rules, size := llavavla.Rules(c), vision.Size{}
+	var err error
+	if m := i.Manifest; m != nil {
+		rules, size, err = llavavla.BindRules(rules, checkpoint.Manifest{
+			Cameras: m.Cameras, Layout: m.Layout, ImageTokens: m.ImageTokens, ImageWidth: m.ImageWidth, ImageHeight: m.ImageHeight,
+		})
 	}
-	plan, err := vision.NewPlan(llavavla.Rules(c), size)
+	if size == (vision.Size{}) {
+		size = vision.Size{Width: 334, Height: 334} // the original's composite
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", i.Dir, err)
+	}
+	plan, err := vision.NewPlan(rules, size)
 	if err != nil {
 		return fmt.Errorf("%s: %w", i.Dir, err)
 	}
@@ -376,11 +388,19 @@ func (i *modelInfo) printManifest(f facts) {
 	}
 	f.add("policy", "%s %q for %s, statistics %s", m.Kind, m.Name, m.Robot, m.Statistics)
 	f.add("commands", "%d %s steps of %g s: %s", m.Action.Chunk, m.Action.Mode, m.Action.Period, strings.Join(m.Action.Names, " "))
-	f.add("feels", "%s", strings.Join(m.Proprioception, " "))
+	by := ""
+	if m.ProprioceptionInput == "mlp" {
+		by = ", by an MLP"
+	}
+	f.add("feels", "%s%s", strings.Join(m.Proprioception, " "), by)
 	f.add("sees", "%s in layout %s, at most %g s old", strings.Join(m.Cameras, ", "), m.Layout, m.MaxObservationAge)
 	f.add("speaks", "%d %s bins in ids %d..%d", m.ActionBins, m.ActionEdges, int64(m.ActionTokenTop)-int64(m.ActionBins), int64(m.ActionTokenTop)-1)
 	if nav := m.Navigation; nav != nil {
-		f.add("drives", "up to %g m forward and %g rad around at once; forward, turn left, turn right, stop are %v", nav.MaxForward, nav.MaxTurn, nav.DirectionTokens)
+		how := fmt.Sprintf("forward, turn left, turn right, stop are %v", nav.DirectionTokens)
+		if nav.Tokens == "values" {
+			how = "said in a forward and a turn value token before every chunk"
+		}
+		f.add("drives", "up to %g m forward and %g rad around at once; %s", nav.MaxForward, nav.MaxTurn, how)
 	}
 	verdict := "fits " + m.ComparedWith
 	if m.Disagrees != "" {

@@ -35,8 +35,11 @@ type trainPrepareCmd struct {
 	Model      string   `help:"Folder of a checkpoint whose config.json says how pictures become crops; empty: one crop in patches, as cobot_vla train --preset makes models."`
 	Side       int      `help:"Side of that crop [px]; 0 for the composite's width." default:"0"`
 	Patch      int      `help:"Side of a patch of it [px]: larger ones are fewer visual tokens, and faster." default:"28"`
+	Image      string   `help:"How the network takes the views: merged (one composite image) or concatenated (each is a crop, and their tokens follow each other)." enum:"merged,concatenated" default:"merged"`
+	State      string   `name:"proprioception" help:"How the network takes the robot's own state: tokens (one a number) or mlp (one vector of all)." enum:"tokens,mlp" default:"tokens"`
 	Episodes   int      `help:"Episodes of each task at most; 0 for all." default:"0"`
 	Name       string   `help:"Name of the policy, for its manifest." default:"llava-vla"`
+	Navigation string   `help:"How driving is said where the tokenizer has <Navigation>: direction (a direction and a value token), or values (two value tokens before every chunk)." enum:"direction,values" default:"direction"`
 	MaxForward float64  `help:"Metres that the value token spans." default:"2.0"`
 	MaxTurn    float64  `help:"Radians that the value token spans." default:"3.141592653589793"`
 }
@@ -276,7 +279,8 @@ func (c *trainPrepareCmd) spec(m moments) (s data.Spec, err error) {
 	if chunk == 0 {
 		chunk = m.first.Chunk
 	}
-	if s.Rules, err = c.rules(m.first.Size); err != nil {
+	rules, err := c.rules(m.first.Size)
+	if err != nil {
 		return s, err
 	}
 	s.Manifest = checkpoint.Manifest{
@@ -288,10 +292,22 @@ func (c *trainPrepareCmd) spec(m moments) (s data.Spec, err error) {
 	for _, camera := range robot.Cameras {
 		s.Manifest.Cameras = append(s.Manifest.Cameras, camera.Name)
 	}
+	if c.State != "tokens" {
+		s.Manifest.ProprioceptionInput = c.State
+	}
+	if c.Image != "merged" {
+		s.Manifest.ImageTokens = c.Image
+	}
+	if s.Rules, _, err = llavavla.BindRules(rules, s.Manifest); err != nil {
+		return s, fmt.Errorf("--image %s: %w", c.Image, err)
+	}
 	if _, drives := words.ID(llavavla.NavigationToken); drives {
 		flags := bindFlags{Navigation: "on", MaxForward: c.MaxForward, MaxTurn: c.MaxTurn}
 		if err := flags.drive(&s.Manifest, words); err != nil {
 			return s, err
+		}
+		if c.Navigation != "direction" {
+			s.Manifest.Navigation.Tokens = c.Navigation
 		}
 	}
 	return s, nil

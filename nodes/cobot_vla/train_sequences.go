@@ -155,20 +155,16 @@ func (s *sequences) views(d demonstration.Demonstration) ([2]vision.Rect, error)
 	if err != nil {
 		return found, err
 	}
-	sizes := make([]vision.Size, len(m.Cameras))
-	for i := range sizes {
-		sizes[i] = vision.Size{Width: 4, Height: 3} // split layouts fit any
-	}
-	c, err := vision.NewComposerOn(d.Size, d.Layout, m.Cameras, sizes)
+	views, _, err := vision.Views(d.Size, d.Layout, m.Cameras)
 	if err != nil {
 		return found, err
 	}
 	for i, name := range s.manifest.Cameras {
-		k := slices.IndexFunc(c.Views(), func(r vision.Rect) bool { return r.Name == name })
+		k := slices.IndexFunc(views, func(r vision.Rect) bool { return r.Name == name })
 		if k < 0 {
 			return found, fmt.Errorf("its pictures show no %s camera", name)
 		}
-		found[i] = c.Views()[k]
+		found[i] = views[k]
 	}
 	return found, nil
 }

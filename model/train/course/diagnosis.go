@@ -14,6 +14,8 @@ type Diagnosis struct {
 	// Error is the mean |action - label| of joints [rad], Gripper that of grippers [m].
 	Error   float64 `json:"error_rad"`
 	Gripper float64 `json:"gripper_error_m"`
+	// First is Error of the first step alone, which chunks of all lengths have.
+	First float64 `json:"first_step_error_rad,omitempty"`
 	// Mean is the error of always saying the mean action of these examples [rad].
 	Mean float64 `json:"mean_action_error_rad"`
 	// ShuffledImages and ShuffledState are Error under these [rad].

@@ -61,7 +61,7 @@ func readState(dir string, o *tape.Optimiser, asked any) (step, steps int, err e
 		return 0, 0, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	if err := sameConfig(f.Metadata()["config"], asked); err != nil {
+	if err := SameConfig(f.Metadata()["config"], asked); err != nil {
 		return 0, 0, fmt.Errorf("%s: %w", path, err)
 	}
 	for key, to := range map[string]*int{"step": &step, "steps": &steps} {
@@ -87,8 +87,8 @@ func readState(dir string, o *tape.Optimiser, asked any) (step, steps int, err e
 	return step, steps, o.Tape.Sync()
 }
 
-// sameConfig names the first field in which a course differs from the one that wrote a state.
-func sameConfig(was string, asked any) error {
+// SameConfig names the first field in which a course differs from the one that wrote a state.
+func SameConfig(was string, asked any) error {
 	now, err := json.Marshal(asked)
 	if err != nil {
 		return err

@@ -21,16 +21,12 @@ func viewsOf(f *File) ([]rect, error) {
 	if f.meta.Crops != 1 || f.meta.Rules.AspectRatio != "square" || m.ImageWidth == 0 {
 		return whole, nil
 	}
-	sizes := make([]vision.Size, len(m.Cameras))
-	for i := range sizes {
-		sizes[i] = vision.Size{Width: 1, Height: 1} // any: views of a canvas of given size don't depend on them
-	}
-	c, err := vision.NewComposerOn(vision.Size{Width: m.ImageWidth, Height: m.ImageHeight}, m.Layout, m.Cameras, sizes)
+	all, _, err := vision.Views(vision.Size{Width: m.ImageWidth, Height: m.ImageHeight}, m.Layout, m.Cameras)
 	if err != nil {
 		return nil, fmt.Errorf("data: %w", err)
 	}
 	var views []rect
-	for _, v := range c.Views() {
+	for _, v := range all {
 		left, right := v.X*side/m.ImageWidth, (v.X+v.Width)*side/m.ImageWidth
 		top, bottom := v.Y*side/m.ImageHeight, (v.Y+v.Height)*side/m.ImageHeight
 		views = append(views, rect{0, left, top, right - left, bottom - top})

@@ -102,6 +102,9 @@ func shapeOf(m checkpoint.Manifest) shape {
 	s.labels = s.steps
 	if m.Navigation != nil {
 		s.labels++
+		if m.Navigation.Tokens == "values" {
+			s.labels++
+		}
 	}
 	return s
 }

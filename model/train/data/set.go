@@ -146,6 +146,9 @@ func (s *Set) measure() error {
 		return err
 	}
 	s.geometry = train.Geometry{Side: plan.Crop, Crops: plan.Encoded, Visual: len(plan.Tokens)}
+	if m := f.meta.Manifest; m.ProprioceptionInput == "mlp" {
+		s.geometry.State = len(m.Proprioception)
+	}
 	for _, f := range s.files {
 		if f.Image() != s.files[0].Image() {
 			return fmt.Errorf("%w: pictures of %s in %s, of %s in %s: prepare them together", ErrSpec, s.files[0].Image(), s.files[0].path, f.Image(), f.path)
@@ -294,6 +297,7 @@ func (w *worker) fill(e *train.Example, ref sampleRef, augment bool) error {
 	}
 	e.Before = append(e.Before[:0], prompt.Before...)
 	e.After = append(e.After[:0], prompt.After...)
+	e.State = append(e.State[:0], prompt.State...)
 	e.StateFrom, e.StateTo = w.reader.StateAt()
 	e.Weights = nil
 	a := r.action(len(f.meta.Manifest.Action.Names))

@@ -1,0 +1,128 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"math"
+	"strings"
+	"testing"
+
+	"cobot_vla/model"
+	"cobot_vla/model/checkpoint"
+	"cobot_vla/model/llavavla"
+	"cobot_vla/model/nn/cpu"
+)
+
+// feelingRun is a run whose model takes proprioception in by an MLP.
+func feelingRun(t *testing.T) (Config, *Toy) {
+	c, toy := smallRun(t)
+	toy.binding.Manifest.ProprioceptionInput = "mlp"
+	return c, toy
+}
+
+// TestFeelingGradient holds the derivatives of the MLP's weights against differences.
+func TestFeelingGradient(t *testing.T) {
+	c, toy := feelingRun(t)
+	c.Smoothing, c.Blank = 0, 0
+	r, err := open(c, toy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.s.close()
+	examples := make([]Example, 3)
+	if err := toy.Sample(1, 0, examples); err != nil {
+		t.Fatal(err)
+	}
+	checked := 0
+	for _, p := range r.s.Params() {
+		if !strings.HasPrefix(p.Name, "proprioception.") {
+			continue
+		}
+		checked++
+		r.s.Tape.ClearGrads()
+		if _, _, err := r.teacher.look(examples, true); err != nil {
+			t.Fatal(err)
+		}
+		grad, err := r.s.read(p.Grad)
+		value, failed := r.s.read(p.Value)
+		if err = errors.Join(err, failed); err != nil {
+			t.Fatal(err)
+		}
+		length := 0.0
+		for _, g := range grad {
+			length += float64(g) * float64(g)
+		}
+		length = math.Sqrt(length)
+		const eps = 2e-2
+		loss := func(side float64) float64 { // along the gradient itself
+			moved := make([]float32, len(value))
+			for i := range moved {
+				moved[i] = value[i] + float32(side*eps*float64(grad[i])/length)
+			}
+			r.s.Tape.Write(p.Value, moved)
+			r.s.Tape.Reload()
+			x, _, err := r.teacher.look(examples, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return x
+		}
+		got := (loss(1) - loss(-1)) / (2 * eps)
+		r.s.Tape.Write(p.Value, value)
+		r.s.Tape.Reload()
+		if !(length > 0) || math.Abs(got-length) > 0.03*length {
+			t.Errorf("%s: the loss changes by %g a unit, its gradient is %g long", p.Name, got, length)
+		}
+	}
+	if checked != 4 {
+		t.Errorf("%d tensors of the MLP", checked)
+	}
+}
+
+// TestFeelingPolicy: what is trained is a policy that feels, and one that says otherwise is refused.
+func TestFeelingPolicy(t *testing.T) {
+	c, toy := feelingRun(t)
+	c.Steps = 2
+	r, err := Run(context.Background(), c, toy)
+	if err != nil || r.Held == nil {
+		t.Fatalf("%v, %v", r.Held, err)
+	}
+	config := llavavla.DefaultConfig()
+	config.CPU.Precision = cpu.F32
+	p, err := llavavla.Open(c.Out, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	const side = 168
+	obs := model.Observation{Instruction: "go to the square", Width: side, Height: side, Image: make([]byte, 3*side*side)}
+	prompts := map[float32]bool{}
+	for k := range 3 {
+		obs.State = []float64{0.3 * float64(k), 0, 0, 0, 0, 0, 0.02}
+		prompt, err := p.Prompt(obs)
+		if err != nil || len(prompt.State) != 7 {
+			t.Fatalf("%v, %v", prompt.State, err)
+		}
+		prompts[prompt.State[0]] = true
+		if _, err := p.Act(context.Background(), obs, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(prompts) != 3 {
+		t.Errorf("three states are read as %v", prompts)
+	}
+	obs.State = nil
+	if _, err := p.Act(context.Background(), obs, nil); !errors.Is(err, llavavla.ErrObservation) {
+		t.Errorf("without a state: %v", err)
+	}
+	m := toy.binding.Manifest
+	m.ProprioceptionInput = "tokens"
+	toy.binding.Manifest = m
+	c.From, c.Preset, c.Out = c.Out, "", t.TempDir()
+	if _, err := Run(context.Background(), c, toy); err == nil || !strings.Contains(err.Error(), "proprioception") {
+		t.Errorf("data with tokens for a model with an MLP: %v", err)
+	}
+	if _, err := checkpoint.Open(c.From); err != nil {
+		t.Error(err)
+	}
+}
