@@ -256,12 +256,12 @@ func (r rollout) recorder() recorder.Config {
 	c.Required = []string{"/observation/image sensor_msgs/msg/Image"}
 	c.Optional = []string{
 		"/observation/views cobot_vla/msg/Views",
-		policy.DemonstratedState + " cobot_vla/msg/ProprioTokens",
-		policy.DemonstratedNavigation + " cobot_vla/msg/NavigationToken",
-		policy.DemonstratedManipulation + " cobot_vla/msg/ActionChunk",
-		"/policy/navigation cobot_vla/msg/NavigationToken",
-		"/policy/manipulation cobot_vla/msg/ActionChunk",
-		"/base/status cobot_vla/msg/MotionStatus",
+		policy.DemonstratedState + " cobot_vla/msg/ProprioTokens event",
+		policy.DemonstratedNavigation + " cobot_vla/msg/NavigationToken event",
+		policy.DemonstratedManipulation + " cobot_vla/msg/ActionChunk event",
+		"/policy/navigation cobot_vla/msg/NavigationToken event",
+		"/policy/manipulation cobot_vla/msg/ActionChunk event",
+		"/base/status cobot_vla/msg/MotionStatus event",
 		"/instruction std_msgs/msg/String latched",
 		"/sim/verdict cobot_vla/msg/TaskVerdict latched",
 	}

@@ -10,10 +10,12 @@ import (
 
 // Config is the node's parameters.
 //
-// A topic is a line "name type" or "name type latched": name as ROS 2 resolves it,
-// below the node's namespace unless it begins with '/'. Without a type the topic
-// must be published when an episode starts, and its publisher says the type.
-// latched topics are those whose last message counts for who comes later.
+// A topic is a line "name type", "name type latched" or "name type event": name as ROS 2
+// resolves it, below the node's namespace unless it begins with '/'. Without a type the
+// topic must be published when an episode starts, and its publisher says the type.
+// latched topics are those whose last message counts for who comes later. An event's
+// messages come when something is decided or happens. Neither is dead when it is silent;
+// what has no such word is periodic.
 type Config struct {
 	// Directory of the episodes' folders; relative to where the program was started.
 	Directory string `param:"directory" desc:"folder of the episodes"`
@@ -41,8 +43,8 @@ type Config struct {
 	MaxLatency float64 `param:"max_latency_s" unit:"s" min:"0.001" max:"10" desc:"a start refuses streams stamped farther from their arrival"`
 	// MaxJump of this machine's clock against its steady one [s].
 	MaxJump float64 `param:"max_clock_jump_s" unit:"s" min:"0.001" max:"10" desc:"a start refuses while the clock jumps by more"`
-	// DeadAfter is the silence after which a stream is reported dead [s]. The episode goes on.
-	DeadAfter float64 `param:"dead_after_s" unit:"s" min:"0.1" max:"60" desc:"a stream silent for longer is reported dead"`
+	// DeadAfter is the silence after which a periodic stream is reported dead [s]. The episode goes on.
+	DeadAfter float64 `param:"dead_after_s" unit:"s" min:"0.1" max:"60" desc:"a periodic stream silent for longer is reported dead"`
 	// FlushInterval bounds what a crash can cost [s]; shorter compresses worse.
 	FlushInterval float64 `param:"flush_interval_s" unit:"s" min:"0.05" max:"1" desc:"what a crash can cost at most"`
 	// Queue between callbacks and disk [MiB]: how long a stalled disk is forgiven.
@@ -69,7 +71,7 @@ func DefaultConfig() Config {
 			"master/joint_right sensor_msgs/msg/JointState",
 			"arms/command sensor_msgs/msg/JointState",
 			"odom nav_msgs/msg/Odometry",
-			"cmd_vel geometry_msgs/msg/Twist",
+			"cmd_vel geometry_msgs/msg/Twist event",
 			"/tf tf2_msgs/msg/TFMessage",
 			"/tf_static tf2_msgs/msg/TFMessage latched",
 			"joint_states sensor_msgs/msg/JointState",
@@ -78,13 +80,13 @@ func DefaultConfig() Config {
 			"observation/image sensor_msgs/msg/Image",
 			"observation/views cobot_vla/msg/Views",
 			"observation/proprioception cobot_vla/msg/ProprioTokens",
-			"policy/navigation cobot_vla/msg/NavigationToken",
-			"policy/manipulation cobot_vla/msg/ActionChunk",
-			"base/status cobot_vla/msg/MotionStatus",
+			"policy/navigation cobot_vla/msg/NavigationToken event",
+			"policy/manipulation cobot_vla/msg/ActionChunk event",
+			"base/status cobot_vla/msg/MotionStatus event",
 			"supervisor/authority cobot_vla/msg/Authority",
 			"supervisor/parts cobot_vla/msg/PartStatus",
 			"teleop/correction std_msgs/msg/Bool latched",
-			"estop std_msgs/msg/Bool",
+			"estop std_msgs/msg/Bool event",
 			"/diagnostics diagnostic_msgs/msg/DiagnosticArray",
 			"sim/ground_truth tf2_msgs/msg/TFMessage",
 			"sim/verdict cobot_vla/msg/TaskVerdict latched",
@@ -98,6 +100,7 @@ func DefaultConfig() Config {
 type wanted struct {
 	topic, typeName string
 	latched         bool
+	event           bool
 	required        bool
 	depth           int
 	// raw is recorded in its place where nobody publishes it.
@@ -110,12 +113,17 @@ const (
 	streamDepth  = 1000
 )
 
+// periodic topics are never silent for long.
+func (w wanted) periodic() bool { return !w.latched && !w.event }
+
 func parseTopic(line string, required bool) (wanted, error) {
 	w := wanted{required: required, depth: streamDepth}
 	words := strings.Fields(line)
-	if n := len(words); n == 3 && words[2] == "latched" {
-		w.latched = true
-		words = words[:2]
+	if len(words) == 3 {
+		w.latched, w.event = words[2] == "latched", words[2] == "event"
+		if w.latched || w.event {
+			words = words[:2]
+		}
 	}
 	switch len(words) {
 	case 2:
@@ -124,7 +132,7 @@ func parseTopic(line string, required bool) (wanted, error) {
 	case 1:
 		w.topic = words[0]
 	default:
-		return w, fmt.Errorf("recorder: topic %q: write NAME, NAME TYPE or NAME TYPE latched, e.g. odom nav_msgs/msg/Odometry", line)
+		return w, fmt.Errorf("recorder: topic %q: write NAME, NAME TYPE, NAME TYPE latched or NAME TYPE event, e.g. odom nav_msgs/msg/Odometry", line)
 	}
 	switch w.typeName {
 	case "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage":

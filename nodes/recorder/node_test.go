@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -245,6 +246,46 @@ func TestDeadCamera(t *testing.T) {
 	}
 	if !dead {
 		t.Error("the file does not say that the camera was dead")
+	}
+}
+
+// A policy that has decided for now, a base that has arrived and an instruction that stands are silent and
+// well; odometry that came as often and is silent is dead.
+func TestSilentIsNotDead(t *testing.T) {
+	const motions = "base/status cobot_vla/msg/MotionStatus event"
+	r := newRig(t, setup{change: func(c *Config) {
+		c.Required = append(c.Required, motions)
+		c.Optional = slices.DeleteFunc(c.Optional, func(line string) bool { return line == motions })
+	}})
+	n := r.robot.n
+	chunks := must[*rcl.Publisher[msgs.ActionChunk]](t)(rcl.Advertise[msgs.ActionChunk](n, "policy/manipulation", rcl.Default))
+	status := must[*rcl.Publisher[msgs.MotionStatus]](t)(rcl.Advertise[msgs.MotionStatus](n, "base/status", rcl.Default))
+	verdict := must[*rcl.Publisher[msgs.TaskVerdict]](t)(rcl.Advertise[msgs.TaskVerdict](n, "sim/verdict", rcl.Latched))
+	odom := must[*rcl.Publisher[msgs.Odometry]](t)(rcl.Advertise[msgs.Odometry](n, "odom", rcl.Default))
+	if s := r.trigger("start"); !s.ok { // before any of them has said a word
+		t.Fatal(s)
+	}
+	for range 20 {
+		for _, err := range []error{
+			chunks.Publish(&msgs.ActionChunk{}), status.Publish(&msgs.MotionStatus{}), verdict.Publish(&msgs.TaskVerdict{}), odom.Publish(&msgs.Odometry{}),
+		} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.run(50 * time.Millisecond)
+	}
+	r.run(2500 * time.Millisecond)
+	if d := r.diag["/recorder: recorder"]; d.Level != msgs.DiagError || !strings.HasPrefix(d.Message, "silent: /odom: ") {
+		t.Errorf("%+v", d)
+	}
+	if s := r.trigger("stop"); !s.ok {
+		t.Fatal(s)
+	}
+	for _, topic := range []string{"/policy/manipulation", "/base/status", "/sim/verdict", "/odom"} {
+		if s, ok := r.episodes()[0].Stream(topic); !ok || s.Messages != 20 {
+			t.Errorf("%s: %+v", topic, s)
+		}
 	}
 }
 

@@ -105,17 +105,19 @@ func (s *stream) latency() (time.Duration, bool) {
 	return s.last.Sub(t), ok
 }
 
-// ready says why the stream can't be recorded yet, or "".
+// ready says why the stream can't be recorded yet, or "". Of an event it is enough that somebody would tell.
 func (s *stream) ready(now time.Time, cfg Config) string {
 	switch age := now.Sub(s.last); {
 	case s.count == 0 && s.sub.Publishers() == 0:
 		return s.topic + ": nobody publishes it"
+	case s.event:
+		return ""
 	case s.count == 0:
 		return s.topic + ": its publisher says nothing"
-	case age > span(cfg.DeadAfter):
-		return fmt.Sprintf("%s: silent for %.1f s", s.topic, age.Seconds())
 	case s.latched:
 		return ""
+	case age > span(cfg.DeadAfter):
+		return fmt.Sprintf("%s: silent for %.1f s", s.topic, age.Seconds())
 	case s.count == 1:
 		return s.topic + ": one message in all"
 	}
@@ -144,12 +146,12 @@ func (s *stream) clock(cfg Config) string {
 
 const clockFormat = "15:04:05.000000"
 
-// checkAlive finds out whether the stream has died: one that came often enough
+// checkAlive finds out whether a periodic stream has died: one that came often enough
 // and is silent now. It says whether that is news.
 func (s *stream) checkAlive(now time.Time, cfg Config) (died bool) {
 	limit := span(cfg.DeadAfter)
 	steady := s.count > 10 && s.last.Sub(s.first)/time.Duration(s.count) < limit/4
-	silent := now.Sub(s.last) > limit && (steady || s.required && !s.latched)
+	silent := s.periodic() && now.Sub(s.last) > limit && (steady || s.required)
 	died = silent && !s.dead
 	s.dead = silent
 	return died
