@@ -42,6 +42,12 @@ type native struct {
 
 var quietOnce sync.Once
 
+// drawing lets one renderer at a time use OpenGL, where they share Mesa's software renderer. Contexts of one
+// display are not independent there, though they share nothing: whoever binds a texture or reads pixels looks
+// through the scenes that all the others are building (llvmpipe_flush_resource of Mesa 21 and later), with a
+// lock on the list of contexts and none on the scenes. Without turns the program dies of it, once in some 10^5 pictures.
+var drawing sync.Mutex
+
 // openEngine compiles a model and makes its state.
 func openEngine(xml string) (engine, error) {
 	quietOnce.Do(func() { C.quiet() })
@@ -143,6 +149,8 @@ func (e *native) inertia(dof int) float64 {
 }
 
 func (e *native) openView() error {
+	drawing.Lock()
+	defer drawing.Unlock()
 	problem := (*C.char)(C.calloc(1, 300))
 	defer C.free(unsafe.Pointer(problem))
 	e.view = C.view_open(e.m, problem, 300)
@@ -167,11 +175,18 @@ func (e *native) draw(width, height int, rgb []byte) error {
 	if len(rgb) < width*height*3 {
 		return fmt.Errorf("mujoco: a picture of %dx%d needs %d bytes, got %d", width, height, width*height*3, len(rgb))
 	}
+	if !e.alone() {
+		drawing.Lock()
+		defer drawing.Unlock()
+	}
 	if code := C.view_draw(e.view, C.int(width), C.int(height), (*C.uchar)(unsafe.Pointer(&rgb[0]))); code != 0 {
 		return fmt.Errorf("mujoco: OpenGL error 0x%x", int(code))
 	}
 	return nil
 }
+
+// alone says whether others may draw meanwhile.
+func (e *native) alone() bool { return C.view_alone(e.view) != 0 }
 
 func (e *native) drawAll(all bool) {
 	on := C.int(0)
@@ -183,6 +198,8 @@ func (e *native) drawAll(all bool) {
 
 func (e *native) closeView() {
 	if e.view != nil {
+		drawing.Lock()
+		defer drawing.Unlock()
 		C.view_close(e.view)
 		e.view = nil
 	}

@@ -24,7 +24,8 @@ struct view {
   mjrContext render;
   unsigned char* upside_down;
   size_t capacity;
-  int all;  // draw what the camera can't see, too
+  int all;    // draw what the camera can't see, too
+  int alone;  // a GPU's driver draws, not Mesa's software
 };
 
 // start initialises a display and makes a desktop OpenGL context on it.
@@ -60,7 +61,7 @@ static int open_context(view* v, char* problem, int size) {
       const char* extensions = describe(devices[i], EGL_EXTENSIONS);
       if (extensions && strstr(extensions, "EGL_MESA_device_software")) continue;
       v->display = platform(EGL_PLATFORM_DEVICE_EXT, devices[i], NULL);
-      if (start(v->display, &v->context)) return 1;
+      if (start(v->display, &v->context)) return v->alone = 1;
     }
   }
   v->display = platform(EGL_PLATFORM_SURFACELESS_MESA, (void*)EGL_DEFAULT_DISPLAY, NULL);
@@ -156,6 +157,8 @@ void view_capture(view* v, const mjModel* m, mjData* d, int camera, int shadows,
 }
 
 void view_draw_all(view* v, int all) { v->all = all; }
+
+int view_alone(const view* v) { return v->alone; }
 
 int view_draw(view* v, int width, int height, unsigned char* rgb) {
   mjrRect whole = {0, 0, width, height};

@@ -19,6 +19,11 @@ int view_draw(view* v, int width, int height, unsigned char* rgb);
 // view_draw_all draws what the camera can't see as well: the same picture, later.
 void view_draw_all(view* v, int all);
 
+// view_alone says whether its context is independent of others in this process, as OpenGL means it to be.
+// Where it is not, nothing but view_capture may be called while another view is opened, drawn or closed.
+// Opening and closing are never independent.
+int view_alone(const view* v);
+
 void view_close(view* v);
 
 #endif
