@@ -68,6 +68,18 @@ func TestCollect(t *testing.T) {
 		}
 	}
 	demonstrates(t, "out/fetch_bottle")
+
+	// What was demonstrated is what precisions can be compared on: 7 observations of 3 episodes.
+	c := modelAccuracyCmd{Observations: 7, Episodes: "out/fetch_bottle"}
+	all, err := c.demonstrated()
+	if err != nil || len(all) != 7 {
+		t.Fatal(len(all), err)
+	}
+	for _, obs := range all {
+		if obs.Instruction == "" || !obs.Mobile || len(obs.Image) != 3*obs.Width*obs.Height || len(obs.State) == 0 {
+			t.Errorf("observation of %q, %d state, image %d x %d in %d bytes", obs.Instruction, len(obs.State), obs.Width, obs.Height, len(obs.Image))
+		}
+	}
 }
 
 // demonstrates checks that an episode has a label for every observation, of both kinds.

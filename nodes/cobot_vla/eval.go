@@ -34,6 +34,7 @@ type evalCmd struct {
 	Films        int           `help:"Films of each task's first failures." default:"3"`
 	Jobs         int           `help:"Episodes at once; 0 for one a processor." default:"0"`
 	Out          string        `help:"Folder for episodes.jsonl and films." default:"out/eval"`
+	Readme       string        `help:"File whose table <!-- evaluation --> … <!-- /evaluation --> is written anew."`
 	Plant        string        `help:"Mechanics: mujoco or kinematic." enum:"mujoco,kinematic" default:"mujoco"`
 	randomFlags
 }
@@ -104,6 +105,11 @@ func (c *evalCmd) Run(a *app) error {
 			if mean, ok := eval.Suite(eval.Tasks(episodes), setting, c.Tasks); ok {
 				fmt.Fprintf(a.stdout, "suite %s, %s: %.1f %%\n", c.Suite, setting, 100*mean)
 			}
+		}
+	}
+	if c.Readme != "" {
+		if err := updateReadme(c.Readme, map[string]string{"evaluation": eval.Markdown(episodes)}); err != nil {
+			return err
 		}
 	}
 	return r.films(episodes)

@@ -13,13 +13,16 @@ import (
 	"cobot_vla/model/llavavla"
 	"cobot_vla/model/nn/cpu"
 	"cobot_vla/model/vision"
+	"cobot_vla/nodes/recorder/demonstration"
+	"cobot_vla/nodes/recorder/episode"
 )
 
 // modelAccuracyCmd says what a precision costs in the robot's units.
 type modelAccuracyCmd struct {
 	Checkpoint   string   `help:"Folder of the checkpoint, with its manifest. Only of a trained one do the numbers mean anything." required:""`
 	Precision    []string `help:"Precisions to compare with f32." default:"bf16,w8a16,int8"`
-	Observations int      `help:"Observations to act on, whose states are drawn as the statistics say." default:"20"`
+	Observations int      `help:"Observations to act on." default:"20"`
+	Episodes     string   `name:"demonstrations" help:"Folder of demonstrations to take the observations from, spread over all. Without any, states are drawn as the statistics say." type:"existingdir"`
 	Image        []string `help:"JPEG or PNG of one camera; once for each in the manifest's order, and again for every further set. Without any, pictures are drawn at random." type:"existingfile" sep:"none"`
 	Instruction  string   `help:"What the robot is told." default:"move to the table and fetch the bottle"`
 	Mobile       bool     `help:"Unified action space: it may drive."`
@@ -62,6 +65,9 @@ func (c *modelAccuracyCmd) Run(a *app) error {
 
 // observe makes the observations.
 func (c *modelAccuracyCmd) observe(b binding) ([]model.Observation, error) {
+	if c.Episodes != "" {
+		return c.demonstrated()
+	}
 	rng := rand.New(rand.NewPCG(c.Seed, 0))
 	m := b.manifest
 	sets, err := c.pictures(rng, m)
@@ -76,6 +82,33 @@ func (c *modelAccuracyCmd) observe(b binding) ([]model.Observation, error) {
 			obs.State = append(obs.State, b.stats.Mean[k]+b.stats.Std[k]*rng.NormFloat64())
 		}
 		all = append(all, obs)
+	}
+	return all, nil
+}
+
+// demonstrated are observations of recorded episodes: of episode after episode one, then of each another, and so on.
+func (c *modelAccuracyCmd) demonstrated() (all []model.Observation, err error) {
+	paths, err := episode.List(c.Episodes)
+	if err != nil {
+		return nil, err
+	}
+	if len(paths) == 0 {
+		return nil, fmt.Errorf("--demonstrations %s: no episode there", c.Episodes)
+	}
+	paths = paths[:min(len(paths), c.Observations)]
+	for i, path := range paths {
+		d, err := demonstration.Read(path, true)
+		if err != nil {
+			return nil, err
+		}
+		share := (c.Observations - i + len(paths) - 1) / len(paths)
+		for k := range share {
+			// Each episode is looked at a little later than the one before: all parts of a task are seen.
+			s := d.Samples[(k*len(d.Samples)/share+i*len(d.Samples)/len(paths))%len(d.Samples)]
+			all = append(all, model.Observation{
+				Instruction: d.Instruction, Mobile: d.Mobile, Image: s.Image.Pix, Width: s.Image.Width, Height: s.Image.Height, State: s.State,
+			})
+		}
 	}
 	return all, nil
 }

@@ -517,6 +517,7 @@ func TestModelAccuracy(t *testing.T) {
 		t.Errorf("%s", line)
 	}
 	refused(t, "one of each", append(args, pictures(t)[:4]...)...)
+	refused(t, "no episode there", append(args, "--demonstrations", t.TempDir())...)
 	refused(t, "--observations", "model", "accuracy", "--checkpoint", args[3], "--observations", "0")
 	refused(t, "manifest", "model", "accuracy", "--checkpoint", filepath.Join(golden, "tiny", "hf"))
 }
