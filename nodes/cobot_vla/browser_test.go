@@ -18,14 +18,11 @@ import (
 	"cobot_vla/nodes/recorder/episode"
 )
 
-// TestBrowserRecordsAndExports: on the whole simulated robot a person clicks Record,
-// and Stop, sees the episode in the list, plays it and clicks Export; the training
-// set is there and can be read.
-func TestBrowserRecordsAndExports(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "episodes")
-	plan, err := planLaunch("teleop.launch.yaml", map[string]string{
-		"sim": "true", "plant": "kinematic", "script": "wave", "sessions": "50", "dashboard": "true", "episodes": dir, "instruction": "wave",
-	})
+// onThePage runs a launch file's simulated robot by the wall clock, with a recorder
+// and the dashboard for a folder of episodes, and opens the page.
+func onThePage(t *testing.T, file, dir string, args map[string]string) (*graph, *browsertest.Browser) {
+	t.Helper()
+	plan, err := planLaunch(file, args)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,15 +31,13 @@ func TestBrowserRecordsAndExports(t *testing.T) {
 	g := newGraph(testApp(t), intra.New(), step, true)
 	page := freeAddress(t)
 	for _, x := range plan.Actions {
-		n, ok := x.(*launch.Node)
-		if !ok || n.Executable == "dashboard" {
-			continue
+		if n, ok := x.(*launch.Node); ok && n.Executable != "dashboard" {
+			err = errors.Join(err, g.addNode(n))
 		}
-		err = errors.Join(err, g.addNode(n))
 	}
 	params := func(node string, ps ...rcl.ParamOverride) rcl.Args { return rcl.Args{Params: ps} }
 	err = errors.Join(err,
-		g.add("recorder", "recorder", params("recorder", param("recorder", "directory", rcl.StringValue(dir)), param("recorder", "task", rcl.StringValue("wave")), param("recorder", "min_free_mib", rcl.IntValue(0)))),
+		g.add("recorder", "recorder", params("recorder", param("recorder", "directory", rcl.StringValue(dir)), param("recorder", "min_free_mib", rcl.IntValue(0)))),
 		g.add("dashboard", "dashboard", params("dashboard", param("dashboard", "listen", rcl.StringValue(page)), param("dashboard", "foxglove", rcl.StringValue("")), param("dashboard", "episodes", rcl.StringValue(dir)))),
 	)
 	if err != nil {
@@ -51,19 +46,33 @@ func TestBrowserRecordsAndExports(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- g.ctx.Run(ctx) }()
-	defer func() {
+	t.Cleanup(func() {
 		stop()
 		<-ended
 		if err := g.close(); err != nil {
 			t.Error(err)
 		}
-	}()
-
+	})
 	b := browsertest.Open(t)
 	b.Scheme("dark")
-	b.Size(1440, 1900, 1, false)
 	b.Call("Page.navigate", map[string]any{"url": "http://" + page})
 	b.Until("pictures", `document.querySelectorAll("figure.live").length >= 3`)
+	return g, b
+}
+
+// TestBrowserRecordsAndExports: on the whole simulated robot a person clicks Record,
+// and Stop, sees the episode in the list, plays it and clicks Export; the training
+// set is there and can be read.
+func TestBrowserRecordsAndExports(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "episodes")
+	g, b := onThePage(t, "teleop.launch.yaml", dir, map[string]string{
+		"sim": "true", "plant": "kinematic", "script": "wave", "sessions": "50",
+	})
+	b.Size(1440, 1900, 1, false)
+	b.Until("there is an instruction to send", `!!document.querySelector("#instruction")`)
+	browsertest.Eval[bool](b, `document.querySelector("#instruction").value = "wave"; true`)
+	b.Click(`#instruction-form button`)
+	b.Until("instructed", `document.querySelector("#instruction-now").textContent === "wave"`)
 	b.Click("#rec-start")
 	b.Until("recording", `document.body.classList.contains("recording")`)
 	for until := g.ctx.Now().Add(5 * time.Second); g.ctx.Now().Before(until); { // of simulated time
@@ -75,7 +84,6 @@ func TestBrowserRecordsAndExports(t *testing.T) {
 	b.Until("it has three views", `[...document.querySelectorAll("#player-views img")].filter(i => i.complete && i.naturalWidth > 0).length === 3`)
 	b.Click("#player-play")
 	b.Until("it plays", `Number(document.querySelector("#player-at").value) > 1`)
-	b.ShotOf("episodes", "#episodes")
 	b.Click("#export")
 	b.Until("it is exported", `document.querySelector("#export-state").textContent.includes("1 episodes")`)
 	if errs := b.Errors(); len(errs) > 0 {

@@ -25,7 +25,7 @@ type calibrateCmd struct {
 
 // calibrateStatisticsCmd writes statistics.yaml.
 type calibrateStatisticsCmd struct {
-	Episodes []string `arg:"" help:"Episodes: files, or folders of episodes." type:"existingpath"`
+	Episodes []string `arg:"" help:"Episodes: files, or folders of episodes."`
 	Out      string   `help:"File to write." default:"statistics.yaml" short:"o"`
 	FPS      int      `name:"fps" help:"Frames a second of the training." default:"10"`
 	Action   string   `help:"What a frame's action is." default:"auto" enum:"auto,leader,command,next_state"`

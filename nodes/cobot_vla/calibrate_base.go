@@ -16,7 +16,7 @@ import (
 
 // calibrateBaseCmd finds the scales of the base's odometry.
 type calibrateBaseCmd struct {
-	Episode string  `arg:"" help:"Episode in which the base drove from mark to mark, standing still at each." type:"existingpath"`
+	Episode string  `arg:"" help:"Episode in which the base drove from mark to mark, standing still at each."`
 	Places  string  `help:"Where the marks are, in the order of the stops, the first one too: x,y in metres, e.g. '0,0 1,0 1,1 0,1 0,0'."`
 	Truth   bool    `help:"Take the places from the simulator's ground truth in the episode."`
 	Still   float64 `help:"Shortest standstill that counts as a stop [s]." default:"0.7"`

@@ -15,7 +15,7 @@ import (
 
 // armFlags say which arm was recorded.
 type armFlags struct {
-	Episode string `arg:"" help:"Episode in which the arm was recorded." type:"existingpath"`
+	Episode string `arg:"" help:"Episode in which the arm was recorded."`
 	Side    string `help:"Which arm." enum:"left,right" required:""`
 	intoFile
 }

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"strings"
@@ -14,7 +16,7 @@ import (
 
 // exportCmd makes a training set of recorded episodes.
 type exportCmd struct {
-	Episodes    []string `arg:"" help:"Episodes: files, or folders of episodes." type:"existingpath"`
+	Episodes    []string `arg:"" help:"Episodes: files, or folders of episodes."`
 	Format      string   `help:"Format of the set: ${formats}." required:"" short:"f"`
 	Out         string   `help:"Folder of the set. What an earlier export into it finished is kept." required:"" short:"o"`
 	FPS         int      `name:"fps" help:"Frames a second; 0: 30, and 10 for llava-vla."`
@@ -88,6 +90,9 @@ func listEpisodes(args []string) ([]string, error) {
 	var all []string
 	for _, arg := range args {
 		info, err := os.Stat(arg)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("there is no file or folder %s: name an episode (episodes/episode_000001), or a folder of them", arg)
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -142,14 +142,37 @@ func runPlan(a *app, plan *launch.Plan, transport rcl.Transport) error {
 		runner := launch.Runner{Screen: a.stdout}
 		foreign <- runner.Run(ctx, others)
 	}()
-	runErr := g.ctx.Run(ctx)
+	over := scriptOver(g, plan)
+	runErr := g.ctx.RunUntil(ctx, over)
 	if errors.Is(runErr, context.Canceled) {
 		runErr = nil
+	}
+	if over != nil && over() {
+		if done, _, failed := g.teleop.Sessions(); failed != "" {
+			runErr = errors.Join(runErr, fmt.Errorf("the script ended in session %d: %s", done+1, failed))
+		}
 	}
 	a.log.Info().Msg("coming to rest")
 	closeErr := g.close()
 	cancel()
 	return errors.Join(runErr, closeErr, <-foreign)
+}
+
+// scriptOver is when a plan ends by itself: with the last session of its scripted
+// leader, unless a dashboard is there, on which somebody may look at it. nil is never.
+func scriptOver(g *graph, plan *launch.Plan) func() bool {
+	for _, x := range plan.Actions {
+		if n, ok := x.(*launch.Node); ok && own(n) && n.Executable == "dashboard" {
+			return nil
+		}
+	}
+	if g.teleop == nil || !g.teleop.Scripted() {
+		return nil
+	}
+	return func() bool {
+		_, over, _ := g.teleop.Sessions()
+		return over
+	}
 }
 
 // processes runs every node in a process of its own.

@@ -3,9 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
+	"strings"
 	"text/tabwriter"
+	"time"
 
-	"cobot_vla/nodes/recorder"
 	"cobot_vla/nodes/recorder/episode"
 )
 
@@ -18,20 +20,34 @@ type recordCmd struct {
 
 // recordRepairCmd finishes interrupted episodes.
 type recordRepairCmd struct {
-	Folder string `arg:"" help:"Folder of the episodes." type:"existingdir"`
+	Episodes []string `arg:"" optional:"" help:"Episodes: files, or folders of episodes." default:"episodes"`
+	Force    bool     `help:"Finish a file that is damaged amid its data, too: everything behind the damage is lost. Copy it first."`
 }
 
 // Run implements the command.
 func (c *recordRepairCmd) Run(a *app) error {
+	paths, err := listEpisodes(c.Episodes)
+	if err != nil {
+		return err
+	}
 	var failed error
-	err := recorder.RepairAll(a.ctx, c.Folder, func(path string, done episode.Repaired, err error) {
-		if err != nil {
-			failed = errors.Join(failed, fmt.Errorf("%s: %w", path, err))
-			return
+	for _, path := range paths {
+		if err := a.ctx.Err(); err != nil {
+			return err
 		}
-		fmt.Fprintf(a.stdout, "%s: %+v\n", path, done)
-	})
-	return errors.Join(err, failed)
+		done, err := episode.Repair(path, episode.RepairOptions{Force: c.Force})
+		switch {
+		case errors.Is(err, episode.ErrInUse):
+			fmt.Fprintf(a.stdout, "%s: is being recorded: left alone\n", path)
+		case err != nil:
+			failed = errors.Join(failed, err)
+		case done.Whole:
+			fmt.Fprintf(a.stdout, "%s: whole, %s\n", path, done.Verdict)
+		default:
+			fmt.Fprintf(a.stdout, "%s: finished: %d messages, %.1f s, %s; %d bytes at its end had not been flushed\n", path, done.Messages, done.Duration().Seconds(), done.Verdict, done.Cut)
+		}
+	}
+	return failed
 }
 
 // recordListCmd lists episodes.
@@ -45,30 +61,62 @@ func (c *recordListCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	var all, kept time.Duration
+	keep := 0
 	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "episode\tverdict\tseconds\tmessages\tlost\tgaps\ttask")
 	for _, path := range paths {
 		r, err := episode.Open(path)
 		if err != nil {
-			fmt.Fprintf(w, "%s\t\t\t\t\t\t%v\n", path, err)
+			verdict, why := unreadable(path, err)
+			fmt.Fprintf(w, "%s\t%s\t\t\t\t\t%s\n", fileName(path), verdict, why)
 			continue
 		}
 		var lost, gaps uint64
 		for _, s := range r.Streams {
 			lost, gaps = lost+s.Dropped+s.Lost, gaps+s.Gaps
 		}
-		fmt.Fprintf(w, "%s\t%s\t%.1f\t%d\t%d\t%d\t%s\n", r.Name, r.Verdict, r.Duration().Seconds(), r.Messages, lost, gaps, r.Task)
+		all += r.Duration()
+		if r.Verdict == episode.Keep {
+			keep++
+			kept += r.Duration()
+		}
+		fmt.Fprintf(w, "%s\t%s\t%.1f\t%d\t%d\t%d\t%s\n", fileName(path), r.Verdict, r.Duration().Seconds(), r.Messages, lost, gaps, r.Task)
 		if err := r.Close(); err != nil {
 			return err
 		}
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stdout, "%d episodes of %.0f s; kept: %d of %.0f s\n", len(paths), all.Seconds(), keep, kept.Seconds())
+	return nil
+}
+
+// fileName is what an episode is called on the disk: a copy keeps its old name inside.
+func fileName(path string) string { return strings.TrimSuffix(filepath.Base(path), ".mcap") }
+
+// unreadable says in a word, and in a line, why an episode can't be opened.
+func unreadable(path string, err error) (verdict, why string) {
+	switch {
+	case errors.Is(err, episode.ErrUnfinished):
+		return "unfinished", "being recorded, or interrupted: `cobot_vla record repair` finishes it"
+	case errors.Is(err, episode.ErrNotEpisode):
+		verdict = "no episode"
+	default:
+		verdict = "damaged"
+	}
+	_, why, found := strings.Cut(err.Error(), path+": ")
+	if !found {
+		why = err.Error()
+	}
+	return verdict, why
 }
 
 // recordJudgeCmd changes verdicts.
 type recordJudgeCmd struct {
 	Verdict  string   `arg:"" help:"keep or discard." enum:"keep,discard"`
-	Episodes []string `arg:"" help:"Episodes: files, or folders of episodes." type:"existingpath"`
+	Episodes []string `arg:"" help:"Episodes: files, or folders of episodes."`
 	Remark   string   `help:"Why."`
 }
 
@@ -83,7 +131,7 @@ func (c *recordJudgeCmd) Run(a *app) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(a.stdout, "%s: %s\n", e.Name, e.Verdict)
+		fmt.Fprintf(a.stdout, "%s: %s\n", fileName(path), e.Verdict)
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ import (
 
 // replayCmd plays an episode again.
 type replayCmd struct {
-	Episode     string   `arg:"" help:"File of the episode, or its folder." type:"existingpath"`
+	Episode     string   `arg:"" help:"File of the episode, or its folder."`
 	Launch      []string `arg:"" optional:"" help:"Onto the arms: arguments of teleop.launch.yaml, name:=value, whose nodes move them."`
 	Onto        string   `help:"topics: the messages, at their times; arms: the motion, through the arm node with every limit; policy: what a policy says to it, token for token." enum:"topics,arms,policy" default:"topics"`
 	Speed       float64  `help:"1 is as it was." default:"1"`

@@ -34,10 +34,11 @@ func scripted(a *app, dir string, sessions int, more map[string]string) (paths [
 		}
 	}
 	end := g.ctx.Now().Add(time.Duration(sessions) * 5 * time.Minute)
-	if err := g.ctx.RunUntil(a.ctx, func() bool {
-		_, over, _ := g.teleop.Sessions()
-		return over || g.ctx.Now().After(end)
-	}); err != nil {
+	over := scriptOver(g, plan)
+	if over == nil {
+		return nil, errors.New("no script leads")
+	}
+	if err := g.ctx.RunUntil(a.ctx, func() bool { return over() || g.ctx.Now().After(end) }); err != nil {
 		return nil, err
 	}
 	if done, over, failed := g.teleop.Sessions(); !over || failed != "" || done != sessions {

@@ -217,7 +217,7 @@ func TestInABrowser(t *testing.T) {
 	b.Until("diagnostics", `document.querySelectorAll("#diagnostics details").length > 6`)
 	b.Until("joints", `document.querySelectorAll(".joint").length === 14 && document.querySelector(".joint .value").textContent.endsWith("rad")`)
 	time.Sleep(4 * time.Second) // for the picture: a path and curves to see
-	b.Shot("desktop")
+	b.Shot("stage-desktop")
 
 	// The list of episodes: thumbnails, playback, a verdict, an export.
 	b.Until("thumbnails", `document.querySelectorAll(".episode").length === 3 && [...document.querySelectorAll(".episode img")].every(i => { i.loading = "eager"; return i.complete && i.naturalWidth > 0 })`)
@@ -258,17 +258,17 @@ func TestInABrowser(t *testing.T) {
 	if !browsertest.Eval[bool](b, `!document.querySelector("#banner").hidden`) || !s.get(func() bool { return s.estop && s.pressed == 1 })() {
 		t.Error("the e-stop does not latch")
 	}
-	b.Shot("estop")
+	b.Shot("stage-estop")
 	b.Click("#release")
 	b.Until("released", `document.querySelector("#banner").hidden`)
 
 	b.Scheme("light")
 	time.Sleep(500 * time.Millisecond)
-	b.Shot("light")
+	b.Shot("stage-light")
 	b.Scheme("dark")
 	b.Size(390, 844, 2, true)
 	time.Sleep(700 * time.Millisecond)
-	b.Shot("phone")
+	b.Shot("stage-phone")
 	if wide := browsertest.Eval[int](b, `document.documentElement.scrollWidth - innerWidth`); wide > 0 {
 		t.Errorf("on a phone the page is %d px too wide", wide)
 	}
@@ -277,7 +277,7 @@ func TestInABrowser(t *testing.T) {
 	}
 	b.Size(390, 3600, 1, true)
 	time.Sleep(500 * time.Millisecond)
-	b.Shot("phone-long")
+	b.Shot("stage-phone-long")
 
 	if errs := b.Errors(); len(errs) > 0 {
 		t.Errorf("the page has errors: %s", strings.Join(errs, "\n"))

@@ -434,7 +434,7 @@ func (r *Node) abort() error {
 func (r *Node) repairAll() {
 	dir := r.cfg.Directory
 	r.n.Background(0, func(ctx context.Context, post func(func())) {
-		err := RepairAll(ctx, dir, func(path string, done episode.Repaired, err error) {
+		err := finishInterrupted(ctx, dir, func(path string, done episode.Repaired, err error) {
 			switch log := r.n.Log(); {
 			case err != nil:
 				log.Warn().Err(err).Msg("not repaired")

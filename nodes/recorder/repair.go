@@ -8,10 +8,10 @@ import (
 	"cobot_vla/nodes/recorder/episode"
 )
 
-// RepairAll finishes every interrupted episode below dir; each is reported, also
+// finishInterrupted finishes every interrupted episode below dir; each is reported, also
 // those that were whole and those that could not be repaired. An episode that is
 // being recorded is left alone.
-func RepairAll(ctx context.Context, dir string, report func(path string, done episode.Repaired, err error)) error {
+func finishInterrupted(ctx context.Context, dir string, report func(path string, done episode.Repaired, err error)) error {
 	paths, err := episode.List(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -221,6 +221,9 @@ func (p *player) says() string {
 	return fmt.Sprintf("%s: session %d of %d", p.base.Name, p.done+1, p.t.cfg.Sessions)
 }
 
+// Scripted says whether a script leads.
+func (t *Node) Scripted() bool { return t.play != nil }
+
 // Sessions tells how many scripted sessions are over, whether the last is, and what went wrong.
 func (t *Node) Sessions() (done int, over bool, failed string) {
 	if t.play == nil {

@@ -20,7 +20,7 @@ async function loadShelf() {
   $("episodes").hidden = !v.here;
   shelf = v.episodes || [];
   const kept = shelf.filter(e => e.verdict === "keep");
-  $("episodes-sum").textContent = shelf.length ? `${shelf.length}, ${kept.length} kept, ${seconds(kept.reduce((s, e) => s + e.seconds, 0))} of them` : "none yet";
+  $("episodes-sum").textContent = shelf.length ? `${shelf.length} recorded, ${kept.length} kept (${seconds(kept.reduce((s, e) => s + e.seconds, 0))})` : "none yet";
   $("shelf").replaceChildren(...shelf.map(card));
 }
 

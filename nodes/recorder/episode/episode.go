@@ -78,6 +78,9 @@ func Open(path string) (*Reader, error) {
 }
 
 func read(path string, f io.ReaderAt, size int64) (*Reader, error) {
+	if err := beginsAsMCAP(f); err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrNotEpisode, path, err)
+	}
 	lib, err := mcap.NewReader(io.NewSectionReader(f, 0, size))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrNotEpisode, path, err)

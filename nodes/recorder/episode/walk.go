@@ -47,11 +47,10 @@ func walk(f io.ReaderAt, size int64) (*walker, error) {
 	}
 	defer unpack.close()
 	w := &walker{contents: newContents(), samples: map[uint16][]sample{}, chunks: unpack}
-	magic := make([]byte, len(mcap.Magic))
-	if _, err := f.ReadAt(magic, 0); err != nil || !bytes.Equal(magic, mcap.Magic) {
-		return nil, fmt.Errorf("%w: it does not begin as MCAP files do", ErrNotEpisode)
+	if err := beginsAsMCAP(f); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNotEpisode, err)
 	}
-	w.at = int64(len(magic))
+	w.at = int64(len(mcap.Magic))
 	for first := true; !w.dataEnd; first = false {
 		op, body, err := recordAt(f, w.at, size)
 		if err == nil {
@@ -69,6 +68,14 @@ func walk(f io.ReaderAt, size int64) (*walker, error) {
 		return nil, fmt.Errorf("%w: it breaks off before the record %s", ErrNotEpisode, infoRecord)
 	}
 	return w, nil
+}
+
+func beginsAsMCAP(f io.ReaderAt) error {
+	magic := make([]byte, len(mcap.Magic))
+	if _, err := f.ReadAt(magic, 0); err != nil || !bytes.Equal(magic, mcap.Magic) {
+		return errors.New("it does not begin as MCAP files do")
+	}
+	return nil
 }
 
 var (

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"cobot_vla/model/vision"
 
@@ -25,7 +26,8 @@ import (
 // collector does.
 type aloha struct{}
 
-func newALOHA() (format, error) { return aloha{}, nil }
+// newALOHA also has the library print nothing by itself.
+func newALOHA() (format, error) { return aloha{}, hdf5.DisplayErrors(false) }
 
 func (aloha) begin(context.Context, *set, []string) error { return nil }
 
@@ -62,28 +64,34 @@ func (a *alohaFile) add(ctx context.Context, p *plan, r *Record, frame func(k in
 	if !p.spec.Velocity {
 		return false, fmt.Errorf("%w: %s: ALOHA's files have velocity and effort, the episode has not", ErrEpisode, r.Source)
 	}
-	f, err := hdf5.CreateFile(a.path+".part", hdf5.F_ACC_TRUNC)
-	if err != nil {
-		return false, fmt.Errorf("export: %s: %w", a.path, err)
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	if err := a.numbers(f, p); err != nil {
-		return false, fmt.Errorf("export: %s: %w", a.path, err)
-	}
-	images, err := f.CreateGroup("observations/images")
-	if err != nil {
-		return false, fmt.Errorf("export: %s: %w", a.path, err)
-	}
-	defer images.Close()
-	write := a.pixels
-	if p.spec.Compress {
-		write = a.jpegs
-	}
-	if err := write(ctx, f, images, p, frame); err != nil {
-		return false, fmt.Errorf("export: %s: %w", r.Source, err)
+	if err := a.write(ctx, p, frame); err != nil {
+		if strings.HasPrefix(err.Error(), "code ") { // all that the library says
+			err = fmt.Errorf("HDF5 could not write it (%w): is there room on the disk?", err)
+		}
+		return false, fmt.Errorf("export: %s: %s: %w", r.Source, a.path, err)
 	}
 	r.Stats = map[string]Stats{"state": statsOf(p.state), "action": statsOf(p.action)}
 	return true, nil
+}
+
+func (a *alohaFile) write(ctx context.Context, p *plan, frame func(k int)) (err error) {
+	f, err := hdf5.CreateFile(a.path+".part", hdf5.F_ACC_TRUNC)
+	if err != nil {
+		return err
+	}
+	defer func() { err = cmp.Or(err, f.Close()) }() // the first error says what the others follow from
+	if err := a.numbers(f, p); err != nil {
+		return err
+	}
+	images, err := f.CreateGroup("observations/images")
+	if err != nil {
+		return err
+	}
+	defer images.Close()
+	if p.spec.Compress {
+		return a.jpegs(ctx, f, images, p, frame)
+	}
+	return a.pixels(ctx, f, images, p, frame)
 }
 
 // numbers writes all but the pictures.

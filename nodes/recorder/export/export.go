@@ -153,6 +153,9 @@ func notedName(shard int) string { return fmt.Sprintf("part_%06d.json", shard) }
 
 // resume reads what an earlier export finished.
 func (s *set) resume(taken []string) error {
+	if err := s.ours(); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(s.work(""), 0o777); err != nil {
 		return fmt.Errorf("export: %w", err)
 	}
@@ -176,6 +179,24 @@ func (s *set) resume(taken []string) error {
 			return fmt.Errorf("%w: episode %d of the set in %s is %s, which is not number %d of those to export: export to another folder", ErrConfig, i, s.dir, r.Source, i)
 		}
 		s.taskIndex(r.Task)
+	}
+	if len(s.records) == 0 {
+		return nil
+	}
+	return s.spec.asked(s.cfg)
+}
+
+// ours says what is wrong with a folder that holds something else than a set of ours.
+func (s *set) ours() error {
+	there, err := os.ReadDir(s.dir)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(there) == 0 {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("export: %w", err)
+	}
+	if _, err := os.Stat(s.work("")); err != nil {
+		return fmt.Errorf("%w: %s holds %s, and no set of an earlier export: export to an empty folder", ErrConfig, s.dir, there[0].Name())
 	}
 	return nil
 }

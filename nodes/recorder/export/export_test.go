@@ -90,6 +90,37 @@ func TestResumes(t *testing.T) {
 	}
 }
 
+// A set is of one kind: an export of another kind leaves it as it is, also when no
+// episode is left to write; and a folder with other things in it is left alone.
+func TestRefusesOtherSets(t *testing.T) {
+	episodes := []string{record(t, t.TempDir(), simple("x", 500*time.Millisecond))}
+	dir := t.TempDir()
+	export(t, episodes, dir, Config{Format: LeRobot30})
+	before := files(t, dir)
+	for want, cfg := range map[string]Config{
+		"format is lerobot-v2.1, in the set it is lerobot-v3.0": {Format: LeRobot21},
+		"frames a second is 10, in the set it is 30":            {Format: LeRobot30, FPS: 10},
+		"the base is in the set: false, wanted: true":           {Format: LeRobot30, Base: true},
+		"action is command +0, in the set it is leader +0":      {Format: LeRobot30, Action: Command},
+		"cameras is [{front 0 0}]":                              {Format: LeRobot30, Cameras: []string{"front"}},
+	} {
+		_, err := Export(t.Context(), episodes, dir, cfg, nil)
+		if !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "export to another folder") {
+			t.Errorf("%v; want %q", err, want)
+		}
+	}
+	if d := cmp.Diff(before, files(t, dir)); d != "" {
+		t.Error("the set has changed: ", d[:min(len(d), 500)])
+	}
+	other := t.TempDir()
+	if err := os.WriteFile(filepath.Join(other, "thesis.tex"), nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Export(t.Context(), episodes, other, Config{Format: LeRobot30}, nil); !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), "holds thesis.tex, and no set") {
+		t.Error(err)
+	}
+}
+
 func TestRefuses(t *testing.T) {
 	root := t.TempDir()
 	one := record(t, root, simple("x", 500*time.Millisecond))

@@ -224,6 +224,27 @@ func (s *Spec) settle(robot calibration.Robot, cfg Config, cameras []string, t *
 	return s.same(now)
 }
 
+// asked holds a set that is there to what an export is asked for, as far as no episode
+// says it: an export that finds every episode in the set reads none.
+func (s *Spec) asked(cfg Config) error {
+	o := *s
+	o.Format, o.FPS, o.ActionLead, o.Base = cfg.Format, cfg.FPS, cfg.ActionLead, cfg.Base
+	o.Video, o.Quality, o.Layout, o.Chunk, o.Normalised, o.Compress = cfg.Video, cfg.Quality, cfg.Layout, cfg.Chunk, cfg.Normalised, cfg.Compress
+	if cfg.Action != Auto {
+		o.Action = cfg.Action
+	}
+	if cfg.Cameras != nil {
+		o.Cameras = nil
+		for _, name := range cfg.Cameras {
+			o.Cameras = append(o.Cameras, Camera{Name: name})
+		}
+	}
+	if s.Base != o.Base {
+		return fmt.Errorf("%w: the base is in the set: %v, wanted: %v: export to another folder", ErrConfig, s.Base, o.Base)
+	}
+	return s.same(o)
+}
+
 // same says what differs between a set and what is to be added to it.
 func (s *Spec) same(o Spec) error {
 	differs := func(what string, have, want any) error {
