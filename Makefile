@@ -78,7 +78,7 @@ test: sim-deps dds-deps hdf5-deps tag-deps ptx-check cuda-check
 	go test -tags mujoco,hdf5 $(TEST_FLAGS) -timeout 20m -run TeachClickBell ./nodes/cobot_vla
 	go test -tags dds $(TEST_FLAGS) ./nodes/rcl/dds
 	go test -tags mujoco,dds $(TEST_FLAGS) -run "Processes|LinkCut" ./nodes/cobot_vla
-	go vet -tags hdf5,browser ./nodes/recorder/... ./nodes/dashboard/...
+	go vet -tags mujoco,hdf5,browser ./nodes/recorder/... ./nodes/dashboard/... ./nodes/cobot_vla
 	go test -tags hdf5 $(TEST_FLAGS) -run 'ALOHA|RoboTwin|HDF5' ./nodes/recorder/...
 	go vet -tags mujoco,apriltag ./drivers/... ./nodes/cobot_vla
 	go test -tags apriltag $(TEST_FLAGS) -run 'Detect|AprilTag' ./drivers/apriltag ./nodes/cobot_vla
@@ -87,9 +87,10 @@ test: sim-deps dds-deps hdf5-deps tag-deps ptx-check cuda-check
 # The pictures go where the README shows them.
 browser: sim-deps browser-deps
 	go test -tags browser -timeout 20m ./nodes/dashboard -screenshots $(abspath $(OUT))/browser
-	go test -tags browser -timeout 20m -run Browser ./nodes/cobot_vla -screenshots $(abspath $(OUT))/browser
+	go test -tags browser,mujoco -timeout 20m -run Browser ./nodes/cobot_vla -screenshots $(abspath $(OUT))/browser
 	cp $(OUT)/browser/desktop.png nodes/dashboard/doc/dashboard.png
 	cp $(OUT)/browser/episodes.png nodes/dashboard/doc/episodes.png
+	cp $(OUT)/browser/phone.png nodes/dashboard/doc/phone.png
 
 # PTX 7.0 for sm_80 is what drivers of CUDA 11.0 and later load, on Ampere, Orin, Ada and Hopper.
 KERNELS := model/nn/cuda/kernels

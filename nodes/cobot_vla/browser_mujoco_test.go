@@ -47,7 +47,7 @@ func collected(t *testing.T) string {
 // recorded, on a desk and on a phone; then the episode among those of other tasks. The
 // README's pictures are from here.
 func TestBrowserShowsTheDemo(t *testing.T) {
-	_, b := onThePage(t, "sim.launch.yaml", collected(t), map[string]string{"latency_s": "0.1"})
+	_, b := onThePage(t, "sim.launch.yaml", collected(t), "move to the table and fetch the bottle", map[string]string{"latency_s": "0.1"})
 	b.Size(1440, 1500, 1, false)
 	b.Click("#rec-start")
 	b.Until("recording", `document.body.classList.contains("recording")`)

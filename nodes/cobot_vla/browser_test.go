@@ -20,7 +20,7 @@ import (
 
 // onThePage runs a launch file's simulated robot by the wall clock, with a recorder
 // and the dashboard for a folder of episodes, and opens the page.
-func onThePage(t *testing.T, file, dir string, args map[string]string) (*graph, *browsertest.Browser) {
+func onThePage(t *testing.T, file, dir, task string, args map[string]string) (*graph, *browsertest.Browser) {
 	t.Helper()
 	plan, err := planLaunch(file, args)
 	if err != nil {
@@ -37,7 +37,7 @@ func onThePage(t *testing.T, file, dir string, args map[string]string) (*graph, 
 	}
 	params := func(node string, ps ...rcl.ParamOverride) rcl.Args { return rcl.Args{Params: ps} }
 	err = errors.Join(err,
-		g.add("recorder", "recorder", params("recorder", param("recorder", "directory", rcl.StringValue(dir)), param("recorder", "min_free_mib", rcl.IntValue(0)))),
+		g.add("recorder", "recorder", params("recorder", param("recorder", "directory", rcl.StringValue(dir)), param("recorder", "task", rcl.StringValue(task)), param("recorder", "min_free_mib", rcl.IntValue(0)))),
 		g.add("dashboard", "dashboard", params("dashboard", param("dashboard", "listen", rcl.StringValue(page)), param("dashboard", "foxglove", rcl.StringValue("")), param("dashboard", "episodes", rcl.StringValue(dir)))),
 	)
 	if err != nil {
@@ -65,14 +65,10 @@ func onThePage(t *testing.T, file, dir string, args map[string]string) (*graph, 
 // set is there and can be read.
 func TestBrowserRecordsAndExports(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "episodes")
-	g, b := onThePage(t, "teleop.launch.yaml", dir, map[string]string{
+	g, b := onThePage(t, "teleop.launch.yaml", dir, "wave", map[string]string{
 		"sim": "true", "plant": "kinematic", "script": "wave", "sessions": "50",
 	})
 	b.Size(1440, 1900, 1, false)
-	b.Until("there is an instruction to send", `!!document.querySelector("#instruction")`)
-	browsertest.Eval[bool](b, `document.querySelector("#instruction").value = "wave"; true`)
-	b.Click(`#instruction-form button`)
-	b.Until("instructed", `document.querySelector("#instruction-now").textContent === "wave"`)
 	b.Click("#rec-start")
 	b.Until("recording", `document.body.classList.contains("recording")`)
 	for until := g.ctx.Now().Add(5 * time.Second); g.ctx.Now().Before(until); { // of simulated time
