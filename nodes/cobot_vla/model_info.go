@@ -119,6 +119,7 @@ type manifestInfo struct {
 	ActionBins          int             `json:"action_bins"`
 	ActionEdges         string          `json:"action_edges"`
 	Navigation          *navigationInfo `json:"navigation,omitempty"`
+	Continuous          *selectionInfo  `json:"continuous,omitempty"`
 	MaxObservationAge   float64         `json:"max_observation_age_s"`
 	// ComparedWith is the calibration's robot; Disagrees says what does not fit it, "" when all does.
 	ComparedWith string `json:"compared_with"`
@@ -139,6 +140,18 @@ type navigationInfo struct {
 	DirectionTokens [4]uint32 `json:"direction_tokens"`
 }
 
+// selectionInfo is how a policy that predicts numbers looks back, feels and acts.
+type selectionInfo struct {
+	History       int     `json:"history"`
+	Fill          bool    `json:"fill"`
+	Slide         int     `json:"slide"`
+	Selection     string  `json:"selection"`
+	EnsembleDecay float64 `json:"ensemble_decay"`
+	Gripper       string  `json:"gripper"`
+	GripperOne    string  `json:"gripper_one"`
+	State         string  `json:"state"`
+}
+
 func newManifestInfo(m checkpoint.Manifest, robot string) *manifestInfo {
 	i := &manifestInfo{
 		Kind: m.Kind, Name: m.Name, Robot: m.Robot, Action: actionInfo(m.Action), Proprioception: m.Proprioception, ProprioceptionInput: m.ProprioceptionInput,
@@ -149,6 +162,10 @@ func newManifestInfo(m checkpoint.Manifest, robot string) *manifestInfo {
 	if m.Navigation != nil {
 		nav := navigationInfo(*m.Navigation)
 		i.Navigation = &nav
+	}
+	if m.Continuous != nil {
+		c := selectionInfo(*m.Continuous)
+		i.Continuous = &c
 	}
 	return i
 }
@@ -166,6 +183,9 @@ func (c *modelInfoCmd) Run(a *app) (err error) {
 	if err != nil {
 		return err
 	}
+	if kind := kindOf(c.Dir); kind != "llavavla" {
+		return c.infoContinuous(a, kind, robot)
+	}
 	files, err := checkpoint.Open(c.Dir)
 	if err != nil {
 		return err
@@ -176,7 +196,7 @@ func (c *modelInfoCmd) Run(a *app) (err error) {
 		return err
 	}
 	if c.Tensors {
-		if i.Tensors, err = listTensors(files); err != nil {
+		if i.Tensors, err = listTensors(files.Weights); err != nil {
 			return err
 		}
 	}
@@ -269,28 +289,46 @@ func (i *modelInfo) count(files *checkpoint.Checkpoint) error {
 
 // bind reads the manifest and compares it with the checkpoint and the robot.
 func (i *modelInfo) bind(files *checkpoint.Checkpoint, tok *text.Tokenizer, robot calibration.Robot) error {
-	path := filepath.Join(files.Dir, manifestFile)
-	m, err := checkpoint.ReadManifest(path)
+	var err error
+	i.Manifest, err = readManifestInfo(files.Dir, robot)
 	if errors.Is(err, fs.ErrNotExist) {
-		i.Lacks["manifest"] = "no manifest.yaml: nothing says what robot it is for; write one with: cobot_vla model manifest " + files.Dir
+		i.Lacks["manifest"] = noManifest(files.Dir)
 		return nil
 	}
+	if err != nil || tok == nil {
+		return err
+	}
+	m, err := checkpoint.ReadManifest(filepath.Join(files.Dir, manifestFile))
 	if err != nil {
 		return err
 	}
-	b := binding{manifest: m, robot: robot}
-	i.Manifest = newManifestInfo(m, robot.Name)
-	if b.stats, err = m.LoadStatistics(path); err == nil {
-		i.Manifest.Statistics = b.stats.Version()
-		err = b.check()
-	}
-	if tok != nil {
-		err = errors.Join(err, checkTokens(m, files, tok))
-	}
-	if err != nil {
-		i.Manifest.Disagrees = err.Error()
+	if wrong := checkTokens(m, files, tok); wrong != nil {
+		i.Manifest.Disagrees = strings.TrimPrefix(i.Manifest.Disagrees+"\n"+wrong.Error(), "\n")
 	}
 	return nil
+}
+
+// readManifestInfo reads a folder's manifest and compares it with a robot.
+func readManifestInfo(dir string, robot calibration.Robot) (*manifestInfo, error) {
+	path := filepath.Join(dir, manifestFile)
+	m, err := checkpoint.ReadManifest(path)
+	if err != nil {
+		return nil, err
+	}
+	b := binding{manifest: m, robot: robot}
+	i := newManifestInfo(m, robot.Name)
+	if b.stats, err = m.LoadStatistics(path); err == nil {
+		i.Statistics = b.stats.Version()
+		err = b.check()
+	}
+	if err != nil {
+		i.Disagrees = err.Error()
+	}
+	return i, nil
+}
+
+func noManifest(dir string) string {
+	return "no manifest.yaml: nothing says what robot it is for; write one with: cobot_vla model manifest " + dir
 }
 
 // layout plans for the image that the policy would see.
@@ -317,7 +355,7 @@ func (i *modelInfo) layout(c checkpoint.Config) error {
 	return nil
 }
 
-func listTensors(files *checkpoint.Checkpoint) ([]tensorInfo, error) {
+func listTensors(files *checkpoint.Weights) ([]tensorInfo, error) {
 	var all []tensorInfo
 	for _, name := range files.Names() {
 		t, err := files.Tensor(name)
@@ -365,7 +403,7 @@ func (i *modelInfo) print(out io.Writer) error {
 	if len(i.Converted) == 0 {
 		f.add("converted", "none: cobot_vla model convert --checkpoint %s makes loading faster", i.Dir)
 	}
-	i.printManifest(f)
+	i.Manifest.print(f)
 	for _, what := range []string{"tokenizer", "manifest"} {
 		if why, ok := i.Lacks[what]; ok {
 			f.add(what, "%s", why)
@@ -374,15 +412,18 @@ func (i *modelInfo) print(out io.Writer) error {
 	if err := f.flush(); err != nil {
 		return err
 	}
+	return printTensors(out, i.Tensors)
+}
+
+func printTensors(out io.Writer, all []tensorInfo) error {
 	t := newFacts(out)
-	for _, x := range i.Tensors {
+	for _, x := range all {
 		t.add(x.Name, "%s\t%v\t%s", x.DType, x.Shape, bytesText(int64(x.Bytes)))
 	}
 	return t.flush()
 }
 
-func (i *modelInfo) printManifest(f facts) {
-	m := i.Manifest
+func (m *manifestInfo) print(f facts) {
 	if m == nil {
 		return
 	}
@@ -394,7 +435,12 @@ func (i *modelInfo) printManifest(f facts) {
 	}
 	f.add("feels", "%s%s", strings.Join(m.Proprioception, " "), by)
 	f.add("sees", "%s in layout %s, at most %g s old", strings.Join(m.Cameras, ", "), m.Layout, m.MaxObservationAge)
-	f.add("speaks", "%d %s bins in ids %d..%d", m.ActionBins, m.ActionEdges, int64(m.ActionTokenTop)-int64(m.ActionBins), int64(m.ActionTokenTop)-1)
+	if c := m.Continuous; c != nil {
+		what := map[string]string{"first": "the first of the predicted steps", "second": "the second of the predicted steps", "ensemble": fmt.Sprintf("the mean of all predictions for a time, the i-th oldest weighing exp(-%g i)", c.EnsembleDecay), "all": "every predicted step"}[c.Selection]
+		f.add("decides", "from %d steps, sliding by %d, %s state; does %s; gripper by %s", c.History, c.Slide, c.State, what, c.Gripper)
+	} else {
+		f.add("speaks", "%d %s bins in ids %d..%d", m.ActionBins, m.ActionEdges, int64(m.ActionTokenTop)-int64(m.ActionBins), int64(m.ActionTokenTop)-1)
+	}
 	if nav := m.Navigation; nav != nil {
 		how := fmt.Sprintf("forward, turn left, turn right, stop are %v", nav.DirectionTokens)
 		if nav.Tokens == "values" {

@@ -82,6 +82,17 @@ func TestModelInfo(t *testing.T) {
 			}
 		}
 	}
+	for dir, says := range map[string][]string{
+		"seer_tiny": {"seer, F32 in seer.safetensors, mae.safetensors", "48 x 48 px in patches of 16", "trunk 25 568", "no text.safetensors", "no manifest.yaml"},
+		"vita_tiny": {"vitavla, BF16", "vita_vla.safetensors", "mapper of 3 layers into the small action model's 16 numbers", "400 rows", "language 80 304"},
+	} {
+		out := mustCommand(t, "model", "info", filepath.Join(golden, dir))
+		for _, want := range says {
+			if !strings.Contains(out, want) {
+				t.Errorf("%s: nothing of %q:\n%s", dir, want, out)
+			}
+		}
+	}
 	var info modelInfo
 	if err := json.Unmarshal([]byte(mustCommand(t, "model", "info", bound, "--json", "--tensors")), &info); err != nil {
 		t.Fatal(err)
@@ -668,6 +679,13 @@ func TestTrainRecipe(t *testing.T) {
 	said := mustCommand(t, "train", "--recipe", "seer", "--data", "toy", "--out", out, "--steps", "2", "--batch", "1", "--micro", "1", "--history", "2", "--precision", "f32")
 	if !strings.Contains(said, "seer: step 2 of 2") {
 		t.Error(said)
+	}
+	var info continuousInfo
+	if err := json.Unmarshal([]byte(mustCommand(t, "model", "info", out, "--json", "--tensors")), &info); err != nil {
+		t.Fatal(err)
+	}
+	if info.Kind != "seer" || len(info.Knows) != 2 || info.Manifest == nil || info.Manifest.Disagrees != "" || info.Manifest.Continuous.History != 2 || info.Parameters["trunk"] == 0 || len(info.Tensors) < 50 {
+		t.Errorf("%+v", info)
 	}
 	refused(t, "teacher is empty", "train", "--recipe", "vita-align", "--data", "toy", "--out", out, "--from", out)
 	refused(t, "no such file", "train", "--recipe", "seer", "--data", "nowhere", "--out", out)
