@@ -62,7 +62,7 @@ func TestBrowserShowsTheDemo(t *testing.T) {
 	b.Size(1440, 1900, 1, false)
 	b.Until("success", `document.querySelector("#chip-verdict").textContent.includes("success")`)
 	b.Click("#rec-stop")
-	b.Until("all episodes are in the list", `document.querySelectorAll(".episode").length === 6 && [...document.querySelectorAll(".episode img")].every(i => { i.loading = "eager"; return i.complete && i.naturalWidth > 0 })`)
+	b.Until("all episodes are in the list", `(() => { const all = [...document.querySelectorAll(".episode img")]; return all.length === 6 && all.every(i => { i.loading = "eager"; return i.complete && i.naturalWidth > 0 }) })()`)
 	b.Click(".episode.keep")
 	b.Until("it has three views", `[...document.querySelectorAll("#player-views img")].filter(i => i.complete && i.naturalWidth > 0).length === 3`)
 	b.Click("#player-play")

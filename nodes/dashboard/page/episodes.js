@@ -21,7 +21,28 @@ async function loadShelf() {
   shelf = v.episodes || [];
   const kept = shelf.filter(e => e.verdict === "keep");
   $("episodes-sum").textContent = shelf.length ? `${shelf.length} recorded, ${kept.length} kept (${seconds(kept.reduce((s, e) => s + e.seconds, 0))})` : "none yet";
-  $("shelf").replaceChildren(...shelf.map(card));
+  placeCards();
+}
+
+// A card that says the same as before stays where it is, so that a click on it is not lost.
+const cards = new Map(); // by the episode's name: what it says, and the card
+
+function placeCards() {
+  const box = $("shelf");
+  for (const [name, old] of cards) if (!shelf.some(e => e.name === name)) {
+    old.card.remove();
+    cards.delete(name);
+  }
+  shelf.forEach((e, i) => {
+    const says = JSON.stringify(e), old = cards.get(e.name);
+    if (!old || old.says !== says) {
+      const c = card(e);
+      if (old) old.card.replaceWith(c);
+      cards.set(e.name, { says, card: c });
+    }
+    const c = cards.get(e.name).card;
+    if (box.children[i] !== c) box.insertBefore(c, box.children[i] || null);
+  });
 }
 
 function card(e) {
