@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 	"time"
 
 	"cobot_vla/msgs"
@@ -94,11 +95,15 @@ func (e *endpoint) Close() error {
 	e.t.nodes = slices.DeleteFunc(e.t.nodes, func(x *endpoint) bool { return x == e })
 	e.t.mu.Unlock()
 	e.t.graph.leave(e)
-	errs := []error{e.t.tell()}
-	for _, p := range parts {
-		errs = append(errs, p.Close())
+	told := e.t.tell()
+	// Each part's end waits for Cyclone DDS's housekeeping: they wait together.
+	errs := make([]error, len(parts))
+	var ending sync.WaitGroup
+	for i, p := range parts {
+		ending.Go(func() { errs[i] = p.Close() })
 	}
-	return errors.Join(errs...)
+	ending.Wait()
+	return errors.Join(append(errs, told)...)
 }
 
 // Graph implements rcl.Endpoint.

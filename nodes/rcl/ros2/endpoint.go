@@ -26,7 +26,7 @@ type endpoint struct {
 	node   *rclgo.Node
 	handle *C.rcl_node_t
 
-	asking sync.RWMutex // held while the graph is asked; Close waits for it
+	asking sync.RWMutex // held while the graph is asked or a part ends; Close waits for it
 
 	// By t.mu.
 	closed bool
@@ -66,8 +66,10 @@ func (e *endpoint) keep(p part) error {
 // drop forgets a part that closes by itself, and ends what rclgo keeps of it.
 func (e *endpoint) drop(p part, of io.Closer) error {
 	e.t.mu.Lock()
-	defer e.t.mu.Unlock()
 	e.parts = slices.DeleteFunc(e.parts, func(x part) bool { return x == p })
+	e.t.mu.Unlock()
+	e.asking.RLock()
+	defer e.asking.RUnlock()
 	return of.Close()
 }
 
@@ -88,11 +90,14 @@ func (e *endpoint) Close() error {
 		watched = append(watched, p.watched()...)
 	}
 	e.t.waiter.detach(watched...) // all in one round
-	var errs []error
-	for _, p := range parts {
-		errs = append(errs, p.Close())
+	// Each part's end waits for the middleware's housekeeping: they wait together.
+	errs := make([]error, len(parts))
+	var ending sync.WaitGroup
+	for i, p := range parts {
+		ending.Go(func() { errs[i] = p.Close() })
 	}
-	e.asking.Lock() // the graph is asked no more
+	ending.Wait()
+	e.asking.Lock() // the graph is asked no more, and no part ends
 	defer e.asking.Unlock()
 	e.t.mu.Lock()
 	defer e.t.mu.Unlock()

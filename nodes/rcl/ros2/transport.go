@@ -27,7 +27,7 @@ type Transport struct {
 	waiter  *waiter
 	types   *typeCache
 
-	mu      sync.Mutex // also while rclgo makes or ends a part: it keeps no order itself
+	mu      sync.Mutex // also while rclgo makes a part or ends a node: it keeps no order itself
 	closed  bool
 	nodes   []*endpoint
 	carries map[string]*usage  // by topic: what this process uses it with
