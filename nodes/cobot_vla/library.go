@@ -77,7 +77,7 @@ func (l library) describe(path string) dashboard.Episode {
 	return e
 }
 
-// pictureTopics of an episode, by camera.
+// pictureTopics of an episode, by camera; without any, what the policy saw.
 func pictureTopics(r *episode.Reader) map[string]string {
 	robot, err := calibration.Parse(r.Path, r.Calibration)
 	if err != nil {
@@ -90,6 +90,10 @@ func pictureTopics(r *episode.Reader) map[string]string {
 				topics[c.Name] = topic
 			}
 		}
+	}
+	const view = "/observation/image" // all that collected demonstrations have
+	if s, ok := r.Stream(view); ok && s.Messages > 0 && len(topics) == 0 {
+		topics["policy's view"] = view
 	}
 	return topics
 }

@@ -59,7 +59,7 @@ function card(e) {
   if (!e.problem) {
     const facts = [seconds(e.seconds), size(e.bytes), e.verdict];
     if (e.lost) facts.push(e.lost + " lost");
-    if (e.gaps) facts.push(e.gaps + " gaps");
+    if (e.gaps) facts.push(e.gaps + (e.gaps === 1 ? " gap" : " gaps"));
     if (e.corrected) facts.push("corrected");
     c.append(make("small", "", facts.join(" · ")));
     c.addEventListener("click", () => openEpisode(e));
