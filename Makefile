@@ -1,5 +1,5 @@
 # Every target installs what Debian or Ubuntu has and this machine lacks, and says so.
-#   make demo [SEED=7] [HEADLESS=1] [LATENCY_MS=300]   the simulated robot fetches the bottle
+#   make demo [SEED=7] [POLICY=expert] [HEADLESS=1] [LATENCY_MS=300]   the simulated robot fetches the bottle
 #   make test      what continuous integration runs
 #   make verify    the long proof: many seeds, faults, soak, races; writes out/verify.json
 #   make bench     measures the suite on this machine
@@ -15,6 +15,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 SEED ?= 1
+# Who decides in the demo: llavavla is the checkpoint that ships, expert a script that sees the simulator's truth.
+POLICY ?= llavavla
 HEADLESS ?=
 LATENCY_MS ?= -1
 OUT ?= out
@@ -65,7 +67,7 @@ build: sim-deps
 	go build -tags mujoco -o $(OUT)/cobot_vla ./nodes/cobot_vla
 
 demo: build
-	$(OUT)/cobot_vla demo --seed $(SEED) --latency-ms=$(LATENCY_MS) $(if $(HEADLESS),--headless) --out $(OUT)/demo
+	$(OUT)/cobot_vla demo --policy $(POLICY) --seed $(SEED) --latency-ms=$(LATENCY_MS) $(if $(HEADLESS),--headless) --out $(OUT)/demo
 
 # First everything that needs Go alone, then what needs the simulator, then ROS 2's wire.
 test: sim-deps dds-deps hdf5-deps tag-deps ptx-check cuda-check

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"cobot_vla/calibration"
@@ -11,6 +12,7 @@ import (
 	"cobot_vla/model/nn/cuda/driver"
 	"cobot_vla/model/replay"
 	"cobot_vla/model/seer"
+	"cobot_vla/model/shipped"
 	"cobot_vla/model/token"
 	"cobot_vla/model/vitavla"
 	"cobot_vla/nodes/camerafusion"
@@ -23,6 +25,7 @@ import (
 // binding is what the nodes around a policy need of it: the manifest that binds
 // it to a robot, that robot, and the statistics of both.
 type binding struct {
+	dir      string // the checkpoint's folder; "" for a policy without
 	manifest checkpoint.Manifest
 	stats    calibration.Statistics
 	robot    calibration.Robot
@@ -36,6 +39,12 @@ func bind(kind, dir, robotFile string) (b binding, err error) {
 			return b, err
 		}
 	}
+	if dir == "" && shipped.Name(kind) != "" {
+		if dir, err = shipped.Folder(kind, cacheFolder()); err != nil {
+			return b, err
+		}
+	}
+	b.dir = dir
 	switch {
 	case dir != "":
 		path := filepath.Join(dir, "manifest.yaml")
@@ -56,6 +65,15 @@ func bind(kind, dir, robotFile string) (b binding, err error) {
 	return b, b.check()
 }
 
+// cacheFolder is the program's part of the user's cache; without a user, of the machine's temporary files.
+func cacheFolder() string {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		dir = os.TempDir()
+	}
+	return filepath.Join(dir, "cobot_vla")
+}
+
 // check compares the policy with the robot.
 func (b binding) check() error {
 	if err := checkpoint.CheckRobot(b.manifest, b.robot); err != nil {
@@ -71,6 +89,7 @@ func openPolicy(kind, dir, robotFile string, on policy.Compute) (model.Policy, s
 		return nil, "", err
 	}
 	var p model.Policy
+	dir = b.dir
 	gpus := computer{devices: driver.Open, built: driver.Built}
 	switch kind {
 	case "expert":
