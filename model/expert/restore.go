@@ -7,15 +7,21 @@ import (
 )
 
 const (
-	lyingPitch   = 1.50 // of fingers that take a lying bottle [rad]
-	turnStep     = 0.12 // of the pitch in a step [rad]
-	uprightPitch = 0.10 // least pitch the bottle is set down with [rad]
-	restoreReach = 0.46 // where it is set down, ahead of the arm's first axis [m]
+	lyingPitch    = 1.50 // of fingers that take a lying bottle [rad]
+	turnStep      = 0.12 // of the pitch in a step [rad]
+	nearlyUpright = 0.20 // a bottle that leans less stands up by itself when it is set down [rad]
+	uprightPitch  = 0.10 // least pitch the bottle is set down with [rad]
+	restoreReach  = 0.46 // where it is set down, ahead of the arm's first axis [m]
+	// The arms keep their fingers' ends 2 cm above the table, and the axis of a lying bottle is only
+	// 2.8 cm above it: the hand takes it this much above its axis [m], with the last 5 mm of its pads below.
+	lyingRaise = 0.011
+	lyingClose = 0.005 // how near to that height fingers must be to close [m]
 )
 
 // restoreBottle takes the lying bottle from above, lifts it, turns the hand level, which turns the bottle upright, and sets it down.
 func restoreBottle() script {
-	bottle := grasp{thing: "bottle", at: r3.Vec{Z: 0.085}, width: 0.056}
+	// Above its axis the bottle is a little narrower than 56 mm, and a chunk's later steps count on the least width.
+	bottle := grasp{thing: "bottle", at: r3.Vec{Z: 0.085}, width: 0.053, give: 0.007}
 	return script{
 		name: "restore_bottle", nouns: []string{"bottle"}, needs: []string{"bottle", "table"}, grasps: []grasp{bottle},
 		step: func(p *Policy, w *world) ([2]target, error) {
@@ -24,7 +30,12 @@ func restoreBottle() script {
 			return p.both(w, i, t), err
 		},
 		done: func(p *Policy, w *world) bool {
-			return w.tilt() < 0.14 && w.raised() < 0.01 && !p.grips(w, 0, bottle) && !p.grips(w, 1, bottle)
+			for i := range p.arms {
+				if p.grips(w, i, bottle) || p.encloses(w, i, bottle, 4) { // fingers that opened a little may still touch it
+					return false
+				}
+			}
+			return w.tilt() < 0.14 && w.raised() < 0.01
 		},
 		poses: func(p *Policy, i int) (all [][6]float64, err error) {
 			for n := range 5 {
@@ -78,19 +89,34 @@ func (p *Policy) restore(w *world, i int, g grasp) (t target, err error) {
 	case p.grips(w, i, g):
 		to := r3.Vec{X: restoreReach * cos, Y: restoreReach * sin, Z: tip.P.Z}
 		switch {
-		case abs(lean) > 0.06 && above < 0.12 && lean > 1: // up, as it is
+		case above < 0.12 && lean > 1: // up, as it is
 			to = tip.P
 			to.Z += 0.03
-		case abs(lean) > 0.06 && pitch > uprightPitch: // turn it, further up and out
+		case abs(lean) > nearlyUpright && pitch > uprightPitch: // turn it, further up and out
 			to.Z = p.top(w, i) + 0.14
 			pitch = max(pitch-min(turnStep, lean), uprightPitch)
-		default: // set it down
+		default: // set it down, and turn the rest meanwhile
 			to = tip.P
 			to.Z -= w.raised() + 0.003
-			pitch = max(pitch-lean, uprightPitch)
+			pitch = max(pitch-lean/2, uprightPitch) // half: what is decided late comes twice
 		}
 		t.joints, err = p.reachPitched(w, i, to, pitch, nearStep)
 		return t, err
 	}
-	return p.takePitched(w, i, g, 0.07, lyingPitch)
+	lying := raised(w, g)
+	t, err = p.takePitched(w, i, lying, 0.07, lyingPitch)
+	if t.width == 0 && w.arms[i].command >= g.width && tip.P.Z > p.point(w, i, lying).Z+lyingClose {
+		t.width = p.arms[i].stroke // not yet: fingers that close above the axis push the bottle away
+	}
+	return t, err
+}
+
+// raised is a grasp lyingRaise above the place of a lying thing's axis that g is on.
+func raised(w *world, g grasp) grasp {
+	t := w.things[g.thing]
+	up := r3.Vec{X: t.X.Z, Y: t.Y.Z} // the world's, in the thing's frame, across its axis
+	if n := r3.Norm(up); n > 0.5 {
+		g.at = r3.Add(g.at, r3.Scale(lyingRaise/n, up))
+	}
+	return g
 }

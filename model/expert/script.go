@@ -2,6 +2,7 @@ package expert
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -91,11 +92,26 @@ type grasp struct {
 	at    r3.Vec  // in the thing's frame [m]
 	width float64 // between the fingers there [m]
 	give  float64 // how much the width may differ [m]; 0 for 5 mm
+	round bool    // the thing looks the same from everywhere: at is turned to where the fingers open along it
 }
 
 // point is where a grasp is, in arm i's frame.
 func (p *Policy) point(w *world, i int, g grasp) r3.Vec {
+	if g.round {
+		return p.rim(w, i, g)
+	}
 	return p.arms[i].inverse.Apply(w.things[g.thing].Apply(g.at))
+}
+
+// rim is where fingers that point along the arm's bearing open across the rim of a round thing.
+// At the bearing b of a place beside the middle c by r lies c's distance to that line: c × (cos b, sin b) = r.
+func (p *Policy) rim(w *world, i int, g grasp) r3.Vec {
+	t := p.arms[i].inverse.Mul(w.things[g.thing])
+	bearing := math.Atan2(t.P.Y, t.P.X) + math.Asin(clamp(g.at.Y/max(math.Hypot(t.P.X, t.P.Y), 1e-3), 1))
+	sin, cos := math.Sincos(bearing)
+	across := r3.Vec{X: -sin, Y: cos}
+	across = r3.Sub(across, r3.Scale(r3.Dot(across, t.Z), t.Z)) // in the plane of a rim that hangs askew
+	return r3.Add(r3.Add(t.P, r3.Scale(g.at.Y/max(r3.Norm(across), 1e-3), across)), r3.Scale(g.at.Z, t.Z))
 }
 
 // around reports whether arm i's fingers are around a grasp, as loosely as slack says.

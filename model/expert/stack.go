@@ -13,6 +13,8 @@ type stack struct {
 	up        float64  // how far above the lower thing's frame the upper's is let go [m]
 	tolerance float64  // how far beside it may be let go [m]
 	hover     float64  // how far above that it is carried [m]
+	leave     bool     // it is not done before the hand has left: fingers that opened a little may still touch it
+	rest      float64  // how far beside it may lie once let go [m]; 0 for tolerance
 }
 
 // put decides for the task.
@@ -32,6 +34,10 @@ func (p *Policy) put(w *world, s stack) ([2]target, error) {
 		}
 		if w.arms[i].width > g.width+0.008 {
 			at.Z += nearStep
+			if s.leave { // with what it let go in the middle between the fingers
+				between := p.point(w, i, g)
+				at.X, at.Y = between.X, between.Y
+			}
 		}
 		joints, err := p.reach(w, i, at, nearStep)
 		return p.both(w, i, target{joints: joints, width: p.arms[i].stroke}), err
@@ -53,7 +59,11 @@ func (p *Policy) put(w *world, s stack) ([2]target, error) {
 // stacked reports whether the upper thing is where it may be let go, or is.
 func (p *Policy) stacked(w *world, s stack) bool {
 	d := r3.Sub(w.things[s.grasps[0].thing].P, w.things[s.lower].P)
-	return math.Hypot(d.X, d.Y) < s.tolerance && d.Z < s.up+0.006
+	tolerance := s.tolerance
+	if s.rest > 0 && !p.grips(w, 0, s.grasps[0]) && !p.grips(w, 1, s.grasps[1]) {
+		tolerance = s.rest
+	}
+	return math.Hypot(d.X, d.Y) < tolerance && d.Z < s.up+0.006
 }
 
 // stacking is the script of a stack.
@@ -62,7 +72,12 @@ func stacking(name string, nouns []string, s stack) script {
 		name: name, nouns: nouns, needs: []string{s.grasps[0].thing, s.lower, "table"}, grasps: s.grasps[:],
 		step: func(p *Policy, w *world) ([2]target, error) { return p.put(w, s) },
 		done: func(p *Policy, w *world) bool {
-			return p.stacked(w, s) && !p.grips(w, 0, s.grasps[0]) && !p.grips(w, 1, s.grasps[1])
+			for i, g := range s.grasps {
+				if p.grips(w, i, g) || s.leave && p.encloses(w, i, g, 3) {
+					return false
+				}
+			}
+			return p.stacked(w, s)
 		},
 		poses: func(p *Policy, i int) ([][6]float64, error) {
 			return p.spans(i,
@@ -93,9 +108,9 @@ func stackCups() script {
 func stackBowls() script {
 	return stacking("stack_bowls", []string{"bowl"}, stack{
 		grasps: [2]grasp{
-			{thing: "white_bowl", at: r3.Vec{Y: 0.059, Z: 0.045}, width: 0.011, give: 0.006},
-			{thing: "white_bowl", at: r3.Vec{Y: -0.059, Z: 0.045}, width: 0.011, give: 0.006},
+			{thing: "white_bowl", at: r3.Vec{Y: 0.059, Z: 0.045}, width: 0.011, give: 0.009, round: true},
+			{thing: "white_bowl", at: r3.Vec{Y: -0.059, Z: 0.045}, width: 0.011, give: 0.009, round: true},
 		},
-		lower: "blue_bowl", up: 0.030, tolerance: 0.016, hover: 0.06,
+		lower: "blue_bowl", up: 0.030, tolerance: 0.016, hover: 0.06, leave: true, rest: 0.023,
 	})
 }

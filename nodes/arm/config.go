@@ -88,6 +88,19 @@ func axesOf(r calibration.Robot, margin float64) []Axis {
 	return axes
 }
 
+// LimiterOf is the limiter that the node moves a robot's arms with: left arm and gripper, right arm
+// and gripper, the limits less LimitMargin, KeepOut between arms, body and table. It must be Set before it is stepped.
+func LimiterOf(r calibration.Robot, cfg Config) (*Limiter, error) {
+	if err := checkRobot(r); err != nil {
+		return nil, err
+	}
+	clearance, err := newBodies(r, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return NewLimiter(axesOf(r, cfg.LimitMargin), clearance, cfg.KeepOut), nil
+}
+
 // bodies is the Clearance of a robot with two arms.
 type bodies struct {
 	b     *kinematics.Bodies

@@ -77,17 +77,14 @@ func New(n *rcl.Node, cfg Config, buses can.Opener) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(checkRobot(robot), cfg.Topics.check()); err != nil {
+	lim, err := LimiterOf(robot, cfg)
+	if err := errors.Join(err, cfg.Topics.check()); err != nil {
 		return nil, err
 	}
-	clearance, err := newBodies(robot, cfg)
-	if err != nil {
-		return nil, err
-	}
-	axes := axesOf(robot, cfg.LimitMargin)
+	axes := lim.axes
 	a := &Node{
 		n: n, cfg: cfg, robot: robot, buses: buses, axes: axes, names: robot.ActionNames(),
-		lim: NewLimiter(axes, clearance, cfg.KeepOut), sched: newSchedule(axes),
+		lim: lim, sched: newSchedule(axes),
 		dt: time.Duration(float64(time.Second) / cfg.Rate), beats: map[string]time.Time{},
 		mode: modeDisabled, want: make([]float64, len(axes)), wantV: make([]float64, len(axes)),
 		loop: newLoopTimes(),

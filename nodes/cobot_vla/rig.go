@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"time"
 
 	"cobot_vla/calibration"
@@ -31,13 +33,15 @@ type rig struct {
 	verdict  scene.Verdict
 	manifest checkpoint.Manifest
 	limiter  *arm.Limiter
+	late     bool
 	torque   []float64 // of the grippers
 	composer *vision.Composer
 	canvas   vision.Image
 
 	words   string
 	steps   int
-	moved   [2]float64 // farthest the limiter was behind a step, joints and grippers
+	held    map[string]time.Duration // by the pair of bodies whose distance stopped the arms
+	moved   [2]float64               // farthest the limiter was behind a step, joints and grippers
 	physics time.Duration
 	render  time.Duration
 }
@@ -52,12 +56,13 @@ type rigConfig struct {
 	Vary     scene.Variation
 	Pictures bool // render the composite at every step, as a neural policy needs
 	Size     int  // side of the composite [px]
+	Late     bool // what is decided is done one step later, as on the graph with 100 ms of inference
 }
 
 func newRig(cfg rigConfig, m checkpoint.Manifest) (*rig, error) {
 	robot := calibration.Default()
 	s := cfg.Task.Scene(cfg.Seed, cfg.Vary)
-	r := &rig{robot: robot, task: cfg.Task, scene: s, judge: cfg.Task.Judge(s), manifest: m, words: cfg.Task.Instruction(cfg.Seed, cfg.Vary)}
+	r := &rig{robot: robot, task: cfg.Task, scene: s, judge: cfg.Task.Judge(s), manifest: m, late: cfg.Late, words: cfg.Task.Instruction(cfg.Seed, cfg.Vary), held: map[string]time.Duration{}}
 	c := mujoco.DefaultConfig(robot, s)
 	side := cfg.Size
 	if side == 0 {
@@ -82,20 +87,18 @@ func newRig(cfg rigConfig, m checkpoint.Manifest) (*rig, error) {
 		}
 		r.canvas = r.composer.Canvas()
 	}
-	var axes []arm.Axis
+	// Limits and distances are the arm node's, so that an expert that passes here passes on the graph.
+	limits := arm.DefaultConfig()
+	limits.TableHeight = s.Tables[0].Height
+	if r.limiter, err = arm.LimiterOf(robot, limits); err != nil {
+		return nil, errors.Join(err, r.world.Close())
+	}
 	var pose []float64
 	for _, a := range robot.Arms {
 		state := r.world.Arm(a.Side).State()
-		for k, j := range a.Joints {
-			axes = append(axes, arm.Axis{Name: j.Name, Unit: "rad", Lower: j.Lower + 0.0087, Upper: j.Upper - 0.0087, Velocity: j.MaxVelocity, Acceleration: j.MaxAcceleration})
-			pose = append(pose, state.Joints[k])
-		}
-		g := a.Gripper
-		axes = append(axes, arm.Axis{Name: g.Name, Unit: "m", Upper: g.Stroke, Velocity: g.MaxVelocity, Acceleration: g.MaxAcceleration})
-		pose = append(pose, state.Width)
-		r.torque = append(r.torque, g.Torque)
+		pose = append(append(pose, state.Joints[:]...), state.Width)
+		r.torque = append(r.torque, a.Gripper.Torque)
 	}
-	r.limiter = arm.NewLimiter(axes, nil, 0)
 	r.limiter.Set(0, pose)
 	return r, nil
 }
@@ -182,7 +185,9 @@ func (r *rig) play(values []float64) error {
 			want[i] = from[i] + (values[i]-from[i])*float64(k)/float64(n)
 			velocity[i] = (values[i] - from[i]) / (float64(n) * rigTick.Seconds())
 		}
-		r.limiter.Step(rigTick.Seconds(), want, velocity, 1e9)
+		if pair := r.limiter.Step(rigTick.Seconds(), want, velocity, 1e9); pair != "" {
+			r.held[pair] += rigTick
+		}
 		if err := r.tick(0, 0); err != nil {
 			return err
 		}
@@ -197,6 +202,14 @@ func (r *rig) play(values []float64) error {
 		}
 	}
 	return nil
+}
+
+// stopped says for how long each pair of bodies that came too near to each other stopped the arms; "" for never.
+func (r *rig) stopped() (text string) {
+	for _, pair := range slices.Sorted(maps.Keys(r.held)) {
+		text += fmt.Sprintf("; %s: stopped at the keep-out distance for %.1f s", pair, r.held[pair].Seconds())
+	}
+	return text
 }
 
 // drive does a navigation goal on the wheels' odometry.
@@ -240,9 +253,14 @@ func (r *rig) drive(nav model.Navigation) error {
 	return nil
 }
 
-// run asks a policy until the judge has decided, or the task's steps are over.
+// restSteps is how long a judge may take after a policy said that it is done: all want less than 2 s of rest.
+const restSteps = 20
+
+// run asks a policy until the judge has decided, or the task's steps are over. As on the
+// graph, the arms hold where they are once the policy says that it is done.
 // each, which may be nil, sees every observation and what was decided.
 func (r *rig) run(ctx context.Context, p model.Policy, push expert.Perturbation, each func(model.Observation, model.Action)) error {
+	var before model.Action // what was decided a step before, with rig.late
 	for r.steps < r.task.Steps && !r.verdict.Over {
 		obs, err := r.observe()
 		if err != nil {
@@ -255,13 +273,34 @@ func (r *rig) run(ctx context.Context, p model.Policy, push expert.Perturbation,
 		if each != nil {
 			each(obs, action)
 		}
-		if action.Navigation != nil {
+		steps := action.Steps
+		if r.late && action.Navigation == nil {
+			before, action = action, before
+			steps = action.Steps[min(1, len(action.Steps)):] // the first would be over by now
+		}
+		switch {
+		case action.Done:
+			return r.rest()
+		case action.Navigation != nil:
+			before = model.Action{}
 			err = r.drive(*action.Navigation)
-		} else {
-			told := push.Apply(r.steps, r.manifest.Action.Names, action.Steps[:1])
-			err = r.play(told[0])
+		case len(steps) == 0: // nothing is decided yet
+			err = r.play(slices.Clone(r.limiter.Pose()))
+		default:
+			err = r.play(push.Apply(r.steps, r.manifest.Action.Names, steps[:1])[0])
 		}
 		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rest holds the arms until the judge has decided, or restSteps.
+func (r *rig) rest() error {
+	hold := slices.Clone(r.limiter.Pose())
+	for n := 0; n < restSteps && !r.verdict.Over; n++ {
+		if err := r.play(hold); err != nil {
 			return err
 		}
 	}

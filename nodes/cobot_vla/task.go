@@ -51,6 +51,7 @@ type taskTryCmd struct {
 	Clutter   int      `help:"Other objects on the table, 0 to 4."`
 	Vary      bool     `help:"All of domain randomisation."`
 	Textures  string   `help:"Looks for --vary." enum:"train,eval" default:"train"`
+	Late      bool     `help:"Do what is decided one step later, as on the graph with 100 ms of inference."`
 	NoPicture bool     `help:"Render nothing; decides nothing for an expert, saves time."`
 	Strips    int      `help:"Write strips of pictures of the first seeds, and of every failure." default:"1"`
 	Size      int      `help:"Side of the composite [px]." default:"168"`
@@ -160,6 +161,9 @@ func tryExpert(ctx context.Context, cfg rigConfig, push expert.Perturbation, eac
 	if ran != nil {
 		t.Reason = ran.Error()
 	}
+	if !t.Success {
+		t.Reason += r.stopped()
+	}
 	return t, nil
 }
 
@@ -167,7 +171,7 @@ func tryExpert(ctx context.Context, cfg rigConfig, push expert.Perturbation, eac
 func pushes(seed uint64) expert.Perturbation { return expert.DefaultPerturbation(2*seed + 1) }
 
 func (c *taskTryCmd) attempt(a *app, task scene.Task, seed uint64, strip bool) (trial, error) {
-	cfg := rigConfig{Task: task, Seed: seed, Vary: scene.Variation{Clutter: c.Clutter}, Pictures: !c.NoPicture, Size: c.Size}
+	cfg := rigConfig{Task: task, Seed: seed, Vary: scene.Variation{Clutter: c.Clutter}, Pictures: !c.NoPicture, Size: c.Size, Late: c.Late}
 	if c.Vary {
 		textures, err := scene.ParseTexture(c.Textures)
 		if err != nil {
