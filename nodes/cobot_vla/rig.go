@@ -56,7 +56,7 @@ type rigConfig struct {
 	Vary     scene.Variation
 	Pictures bool // render the composite at every step, as a neural policy needs
 	Size     int  // side of the composite [px]
-	Late     bool // what is decided is done one step later, as on the graph with 100 ms of inference
+	Late     bool // as on the graph with 100 ms of inference: what is decided is done one step later, and done ends it
 }
 
 func newRig(cfg rigConfig, m checkpoint.Manifest) (*rig, error) {
@@ -256,8 +256,8 @@ func (r *rig) drive(nav model.Navigation) error {
 // restSteps is how long a judge may take after a policy said that it is done: all want less than 2 s of rest.
 const restSteps = 20
 
-// run asks a policy until the judge has decided, or the task's steps are over. As on the
-// graph, the arms hold where they are once the policy says that it is done.
+// run asks a policy until the judge has decided, or the task's steps are over. With rig.late, as on
+// the graph, the arms hold where they are once the policy says that it is done; else it is asked on.
 // each, which may be nil, sees every observation and what was decided.
 func (r *rig) run(ctx context.Context, p model.Policy, push expert.Perturbation, each func(model.Observation, model.Action)) error {
 	var before model.Action // what was decided a step before, with rig.late
@@ -279,7 +279,7 @@ func (r *rig) run(ctx context.Context, p model.Policy, push expert.Perturbation,
 			steps = action.Steps[min(1, len(action.Steps)):] // the first would be over by now
 		}
 		switch {
-		case action.Done:
+		case r.late && action.Done:
 			return r.rest()
 		case action.Navigation != nil:
 			before = model.Action{}

@@ -51,7 +51,7 @@ type taskTryCmd struct {
 	Clutter   int      `help:"Other objects on the table, 0 to 4."`
 	Vary      bool     `help:"All of domain randomisation."`
 	Textures  string   `help:"Looks for --vary." enum:"train,eval" default:"train"`
-	Late      bool     `help:"Do what is decided one step later, as on the graph with 100 ms of inference."`
+	Late      bool     `help:"As on the graph with 100 ms of inference: what is decided is done one step later, and the arms hold once the expert says it is done."`
 	NoPicture bool     `help:"Render nothing; decides nothing for an expert, saves time."`
 	Strips    int      `help:"Write strips of pictures of the first seeds, and of every failure." default:"1"`
 	Size      int      `help:"Side of the composite [px]." default:"168"`
