@@ -42,21 +42,17 @@ func Folder(kind, cache string) (string, error) {
 		return "", err
 	}
 	sum := sha256.New()
-	for _, e := range entries {
-		data, err := files.ReadFile(path.Join(name, e.Name()))
-		if err != nil {
+	contents := make([][]byte, len(entries))
+	for i, e := range entries {
+		if contents[i], err = files.ReadFile(path.Join(name, e.Name())); err != nil {
 			return "", err
 		}
-		fmt.Fprintf(sum, "%s %d\n", e.Name(), len(data))
-		sum.Write(data)
+		fmt.Fprintf(sum, "%s %d\n", e.Name(), len(contents[i]))
+		sum.Write(contents[i])
 	}
 	dir := filepath.Join(cache, name+"-"+hex.EncodeToString(sum.Sum(nil)[:6]))
-	for _, e := range entries {
-		data, err := files.ReadFile(path.Join(name, e.Name()))
-		if err == nil {
-			err = lay(filepath.Join(dir, e.Name()), data)
-		}
-		if err != nil {
+	for i, e := range entries {
+		if err := lay(filepath.Join(dir, e.Name()), contents[i]); err != nil {
 			return "", fmt.Errorf("the shipped checkpoint %s: %w", name, err)
 		}
 	}

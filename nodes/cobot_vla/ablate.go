@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"cobot_vla/drivers/mujoco/scene"
-	"cobot_vla/model/eval"
 	"cobot_vla/model/nn/cpu"
 	"cobot_vla/model/train"
 	"cobot_vla/model/train/course"
@@ -124,10 +123,8 @@ func (c *ablateCmd) plan() (*ablation, error) {
 	if c.Steps <= 0 && c.Minutes <= 0 {
 		return nil, errors.New("--steps 0 and --minutes 0: say the budget of a training")
 	}
-	for _, s := range c.Settings {
-		if s != eval.Seen && s != eval.Randomised {
-			return nil, fmt.Errorf("--setting %q: it is %s or %s", s, eval.Seen, eval.Randomised)
-		}
+	if err := checkSettings(c.Settings); err != nil {
+		return nil, err
 	}
 	mobile := slices.ContainsFunc(w.tasks, func(t scene.Task) bool { return t.Mobile })
 	for _, q := range w.questions {

@@ -216,8 +216,7 @@ func (w *ablation) evaluation(r recipe, seed uint64, task string) string {
 
 // episodes of a recipe, a seed and a task in a setting, as far as they were played.
 func (w *ablation) episodes(r recipe, seed uint64, task, setting string) (rate eval.Rate, err error) {
-	path := filepath.Join(w.evaluation(r, seed, task), episodesFile)
-	j, err := openJournal(path, func(e eval.Episode) string { return fmt.Sprintf("%s %s %d", e.Task, e.Setting, e.Seed) })
+	j, err := openEvaluated(w.evaluation(r, seed, task))
 	if err != nil {
 		return rate, err
 	}

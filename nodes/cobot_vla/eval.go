@@ -81,7 +81,7 @@ func (c *evalCmd) Run(a *app) error {
 	if err := os.MkdirAll(c.Out, 0o777); err != nil {
 		return err
 	}
-	j, err := openJournal(filepath.Join(c.Out, episodesFile), func(e eval.Episode) string { return fmt.Sprintf("%s %s %d", e.Task, e.Setting, e.Seed) })
+	j, err := openEvaluated(c.Out)
 	if err != nil {
 		return err
 	}
@@ -115,6 +115,21 @@ func (c *evalCmd) Run(a *app) error {
 	return r.films(episodes)
 }
 
+// openEvaluated opens the episodes of an evaluation's folder.
+func openEvaluated(dir string) (*journal[eval.Episode], error) {
+	return openJournal(filepath.Join(dir, episodesFile), func(e eval.Episode) string { return fmt.Sprintf("%s %s %d", e.Task, e.Setting, e.Seed) })
+}
+
+// checkSettings says whether all are settings that can be evaluated.
+func checkSettings(settings []string) error {
+	for _, s := range settings {
+		if s != eval.Seen && s != eval.Randomised {
+			return fmt.Errorf("--setting %q: it is %s or %s", s, eval.Seen, eval.Randomised)
+		}
+	}
+	return nil
+}
+
 // complete fills in what was not said.
 func (c *evalCmd) complete() error {
 	if c.Policy == "" {
@@ -130,10 +145,8 @@ func (c *evalCmd) complete() error {
 	if c.Latency < 0 {
 		return fmt.Errorf("--latency %v: state the time of an inference: an evaluation gives the same lines on any machine", c.Latency)
 	}
-	for _, s := range c.Settings {
-		if s != eval.Seen && s != eval.Randomised {
-			return fmt.Errorf("--setting %q: it is %s or %s", s, eval.Seen, eval.Randomised)
-		}
+	if err := checkSettings(c.Settings); err != nil {
+		return err
 	}
 	if c.Suite != "" {
 		if len(c.Tasks) > 0 || c.Chains > 0 {

@@ -289,17 +289,14 @@ func (i *modelInfo) count(files *checkpoint.Checkpoint) error {
 
 // bind reads the manifest and compares it with the checkpoint and the robot.
 func (i *modelInfo) bind(files *checkpoint.Checkpoint, tok *text.Tokenizer, robot calibration.Robot) error {
+	var m checkpoint.Manifest
 	var err error
-	i.Manifest, err = readManifestInfo(files.Dir, robot)
+	i.Manifest, m, err = readManifestInfo(files.Dir, robot)
 	if errors.Is(err, fs.ErrNotExist) {
 		i.Lacks["manifest"] = noManifest(files.Dir)
 		return nil
 	}
 	if err != nil || tok == nil {
-		return err
-	}
-	m, err := checkpoint.ReadManifest(filepath.Join(files.Dir, manifestFile))
-	if err != nil {
 		return err
 	}
 	if wrong := checkTokens(m, files, tok); wrong != nil {
@@ -309,11 +306,11 @@ func (i *modelInfo) bind(files *checkpoint.Checkpoint, tok *text.Tokenizer, robo
 }
 
 // readManifestInfo reads a folder's manifest and compares it with a robot.
-func readManifestInfo(dir string, robot calibration.Robot) (*manifestInfo, error) {
+func readManifestInfo(dir string, robot calibration.Robot) (*manifestInfo, checkpoint.Manifest, error) {
 	path := filepath.Join(dir, manifestFile)
 	m, err := checkpoint.ReadManifest(path)
 	if err != nil {
-		return nil, err
+		return nil, m, err
 	}
 	b := binding{manifest: m, robot: robot}
 	i := newManifestInfo(m, robot.Name)
@@ -324,7 +321,7 @@ func readManifestInfo(dir string, robot calibration.Robot) (*manifestInfo, error
 	if err != nil {
 		i.Disagrees = err.Error()
 	}
-	return i, nil
+	return i, m, nil
 }
 
 func noManifest(dir string) string {

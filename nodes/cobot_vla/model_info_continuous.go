@@ -160,7 +160,7 @@ func (i *continuousInfo) count(weights *checkpoint.Weights) error {
 
 // bind reads the manifest and compares it with the robot.
 func (i *continuousInfo) bind(robot calibration.Robot) error {
-	m, err := readManifestInfo(i.Dir, robot)
+	m, _, err := readManifestInfo(i.Dir, robot)
 	if errors.Is(err, fs.ErrNotExist) {
 		i.Lacks["manifest"] = noManifest(i.Dir)
 		return nil

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"fmt"
 	"testing"
 
 	"cobot_vla/model/eval"
@@ -17,7 +16,7 @@ func TestMujocoShippedCheckpoint(t *testing.T) {
 	c.Tasks, c.Settings, c.Episodes, c.Plant, c.Policy = []string{"click_bell", "close_drawer", "lift_pot"}, []string{eval.Seen}, 2, "mujoco", "llavavla"
 	_, said := evaluate(t, c)
 	t.Log(said)
-	episodes, err := openJournal("evaluated/"+episodesFile, func(e eval.Episode) string { return fmt.Sprint(e.Task, " ", e.Seed) })
+	episodes, err := openEvaluated("evaluated")
 	if err != nil {
 		t.Fatal(err)
 	}
