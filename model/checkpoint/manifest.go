@@ -100,4 +100,7 @@ type ContinuousSpec struct {
 	GripperOne string `yaml:"gripper_one"`
 	// State is raw (SI) or standard: (x - mean) / std of the statistics. A binary gripper is a class either way.
 	State string `yaml:"state"`
+	// Relative is how far from where it was measured a joint is sent at most, when what is predicted counts from there [rad];
+	// 0 when it is a place in the statistics' range, as in the original. The gripper is always a place in its range.
+	Relative float64 `yaml:"relative,omitempty"`
 }

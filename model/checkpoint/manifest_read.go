@@ -157,8 +157,8 @@ func (m Manifest) checkContinuous(fail func(format string, args ...any), oneOf f
 	if len(m.Action.Names) != arm || len(m.Proprioception) != arm {
 		fail("action.names lists %d, proprioception %d; continuous policies take six joints of an arm and its gripper, in that order", len(m.Action.Names), len(m.Proprioception))
 	}
-	if len(m.Cameras) != 2 {
-		fail("cameras lists %d; continuous policies take two, the one that sees the scene and that on the wrist", len(m.Cameras))
+	if len(m.Cameras) < 2 {
+		fail("cameras lists %d; continuous policies take two, the one that sees the scene and that on the wrist, and leave out what follows", len(m.Cameras))
 	}
 	if m.ActionTokenTop != 0 || m.Navigation != nil {
 		fail("action_token_top is %d and navigation is set: %v; a continuous policy has neither", m.ActionTokenTop, m.Navigation != nil)
@@ -182,6 +182,12 @@ func (m Manifest) checkContinuous(fail func(format string, args ...any), oneOf f
 		fail("continuous.gripper is binary with an action.mode of delta; open and closed are absolute")
 	}
 	oneOf("continuous.state", c.State, []string{"raw", "standard"})
+	if !(c.Relative >= 0 && c.Relative <= 3) {
+		fail("continuous.relative is %g rad; it is 0 for places, or up to 3", c.Relative)
+	}
+	if c.Relative > 0 && (c.Selection == "ensemble" || m.Action.Mode == "delta") {
+		fail("continuous.relative is %g with a selection of %s and an action.mode of %s; predictions that count from where the joints were have no mean over time, and are absolute once they are made", c.Relative, c.Selection, m.Action.Mode)
+	}
 }
 
 // LoadStatistics reads the statistics a manifest at path names and picks the

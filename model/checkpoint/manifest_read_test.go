@@ -178,3 +178,37 @@ func FuzzParseManifest(f *testing.F) {
 		}
 	})
 }
+
+// TestContinuous: what a policy of numbers may say, and what is told to who says something else.
+func TestContinuous(t *testing.T) {
+	arm := "[left_joint1, left_joint2, left_joint3, left_joint4, left_joint5, left_joint6, left_gripper]"
+	good := strings.NewReplacer(
+		"action: {names: [left_joint1, left_gripper, right_joint2]", "action: {names: "+arm,
+		"chunk: 5", "chunk: 3", "proprioception: [left_joint1, left_gripper_command, base_linear]", "proprioception: "+arm, "action_token_top: 151643", "action_token_top: 0",
+	).Replace(exampleManifest[:strings.Index(exampleManifest, "navigation:")]) + `max_observation_age_s: 1.5
+continuous: {history: 2, fill: false, slide: 1, selection: all, ensemble_decay: 0.01, gripper: width, gripper_one: closed, state: standard, relative: 0.4}
+`
+	m, err := ParseManifest("manifest.yaml", []byte(good))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Continuous.Relative != 0.4 {
+		t.Errorf("relative is %g", m.Continuous.Relative)
+	}
+	if m, err = ParseManifest("manifest.yaml", []byte(strings.Replace(good, ", relative: 0.4", "", 1))); err != nil || m.Continuous.Relative != 0 {
+		t.Errorf("without it: %v, relative %v", err, m.Continuous)
+	}
+	for _, test := range []struct{ old, new, want string }{
+		{"relative: 0.4", "relative: -1", "continuous.relative is -1 rad"},
+		{"relative: 0.4", "relative: .nan", "continuous.relative is NaN rad"},
+		{"mode: absolute", "mode: delta", "have no mean over time"},
+		{"selection: all", "selection: first", "continuous.selection is first with an action.chunk of 3"},
+		{"cameras: [front, left, right]\nlayout: stack3", "cameras: [front]\nlayout: tiles", "cameras lists 1; continuous policies take two"},
+		{"slide: 1", "slide: 3", "continuous.slide is 3"},
+	} {
+		bad := strings.Replace(good, test.old, test.new, 1)
+		if _, err := ParseManifest("manifest.yaml", []byte(bad)); bad == good || err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v, expected %q", test.new, err, test.want)
+		}
+	}
+}

@@ -48,8 +48,12 @@ type eye struct {
 	frame   []byte
 }
 
-// NewEyes are for cameras in this order.
+// seen is how many cameras a network has eyes for: the scene's and the wrist's.
+const seen = 2
+
+// NewEyes are for the first two of a manifest's cameras; others only fill the composite.
 func NewEyes(sight Sight, cameras []string) *Eyes {
+	cameras = cameras[:min(len(cameras), seen)]
 	e := &Eyes{sight: sight, cameras: cameras, views: make([]eye, len(cameras)), pixels: make([]float32, len(cameras)*3*sight.Side*sight.Side)}
 	for c := range e.table {
 		for v := range e.table[c] {

@@ -176,7 +176,7 @@ func (p *Policy) Act(ctx context.Context, obs model.Observation, emit func(step 
 		if err := ctx.Err(); err != nil {
 			return model.Action{}, err
 		}
-		values := p.robot.Action(step)
+		values := p.robot.Action(step, obs.State)
 		action.Steps = append(action.Steps, values)
 		if emit != nil {
 			emit(i, values, nil)

@@ -86,11 +86,15 @@ func (r *Robot) command(width float64) float32 {
 	return -1
 }
 
-// Action is a prediction in the robot's units.
-func (r *Robot) Action(p Prediction) []float64 {
+// Action is a prediction in the robot's units, made where state was measured.
+func (r *Robot) Action(p Prediction, state []float64) []float64 {
 	out := make([]float64, Joints+1)
 	for i := range Joints {
 		out[i] = between(r.stats.ActMin[i], r.stats.ActMax[i], (p[i]+1)/2)
+		if r.spec.Relative > 0 {
+			to := state[i] + min(max(p[i], -1), 1)*r.spec.Relative
+			out[i] = min(max(to, r.stats.ActMin[i]), r.stats.ActMax[i])
+		}
 	}
 	g := p[Joints]
 	if r.spec.Gripper == "binary" {
@@ -104,14 +108,19 @@ func (r *Robot) Action(p Prediction) []float64 {
 	return out
 }
 
-// Target is the prediction that would have meant an action: what training is told. A binary gripper's is 0 or 1.
-func (r *Robot) Target(action []float64) (Prediction, error) {
+// Target is the prediction that would have meant an action where state was measured: what training is told. A binary
+// gripper's is 0 or 1.
+func (r *Robot) Target(action, state []float64) (Prediction, error) {
 	var p Prediction
-	if len(action) != Joints+1 {
-		return p, fmt.Errorf("%d numbers of an action, the manifest lists %d", len(action), Joints+1)
+	if len(action) != Joints+1 || len(state) != Joints+1 {
+		return p, fmt.Errorf("%d numbers of an action and %d of a state, the manifest lists %d", len(action), len(state), Joints+1)
 	}
 	for i := range Joints {
-		p[i] = min(max(2*(action[i]-r.stats.ActMin[i])/(r.stats.ActMax[i]-r.stats.ActMin[i])-1, -1), 1)
+		p[i] = 2*(action[i]-r.stats.ActMin[i])/(r.stats.ActMax[i]-r.stats.ActMin[i]) - 1
+		if r.spec.Relative > 0 {
+			p[i] = (action[i] - state[i]) / r.spec.Relative
+		}
+		p[i] = min(max(p[i], -1), 1)
 	}
 	if r.spec.Gripper == "binary" {
 		p[Joints] = float64(r.command(action[Joints])+1) / 2

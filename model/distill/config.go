@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"cobot_vla/model/checkpoint"
 	"cobot_vla/model/nn/cpu"
 	"cobot_vla/model/train/course"
 )
@@ -50,6 +51,8 @@ type Config struct {
 	Warmup int     `json:"warmup"`
 	// Decay is AdamW's weight decay, of everything that learns, as in the original. Default 1e-4.
 	Decay float64 `json:"decay"`
+	// Beta2 is AdamW's memory of the second moment. Default 0.999, as in the original.
+	Beta2 float64 `json:"beta2"`
 	// Clip bounds the length of the gradient; 0 for no bound. Default 1.
 	Clip float64 `json:"clip"`
 	// Align is the loss of the first stage, Loss that of the second and of Seer. Defaults: the paper's.
@@ -61,6 +64,9 @@ type Config struct {
 	Seed uint64 `json:"seed"`
 	// Precision of the operands, f32 or bf16; weights, moments and sums are f32 in both. Default f32.
 	Precision cpu.Precision `json:"precision"`
+
+	// Stored is the precision of the written checkpoint, BF16 or F32. Default F32.
+	Stored checkpoint.DType `json:"stored"`
 
 	// Threads that compute; 0 for all processors. It changes no number.
 	Threads int `json:"-"`
@@ -80,8 +86,8 @@ type Config struct {
 // DefaultConfig has the paper's losses; Recipe, Out and Steps are missing.
 func DefaultConfig() Config {
 	return Config{
-		Batch: 8, History: 4, Rate: 1e-3, Warmup: 20, Decay: 1e-4, Clip: 1, Align: SquaredDistance, Loss: Paper, Stage: FinetuneStage,
-		Precision: cpu.F32, SaveEvery: 200, DiagnoseEvery: 500, Held: 64, Now: time.Now, Report: func(course.Progress) {},
+		Batch: 8, History: 4, Rate: 1e-3, Warmup: 20, Decay: 1e-4, Beta2: 0.999, Clip: 1, Align: SquaredDistance, Loss: Paper, Stage: FinetuneStage,
+		Precision: cpu.F32, Stored: checkpoint.F32, SaveEvery: 200, DiagnoseEvery: 500, Held: 64, Now: time.Now, Report: func(course.Progress) {},
 	}
 }
 
@@ -106,6 +112,8 @@ func (c Config) Validate() error {
 	check(slices.Contains([]Arm{Absolute, MeanAbsolute, Smooth}, c.Loss.Arm), "the arm's loss is %q, expected %s, %s or %s", c.Loss.Arm, Absolute, MeanAbsolute, Smooth)
 	check(slices.Contains([]Gripper{CrossEntropy, Width}, c.Loss.Gripper) && c.Loss.Weight >= 0, "the gripper's loss is %q times %g, expected %s or %s times 0 or more", c.Loss.Gripper, c.Loss.Weight, CrossEntropy, Width)
 	check(slices.Contains([]Stage{FinetuneStage, FinetuneCode, FreezeStage}, c.Stage), "stage is %q, expected %s, %s or %s", c.Stage, FinetuneStage, FinetuneCode, FreezeStage)
+	check(c.Stored == checkpoint.F32 || c.Stored == checkpoint.BF16, "stored is %q, expected F32 or BF16", c.Stored)
+	check(c.Beta2 > 0 && c.Beta2 < 1, "beta2 is %g, expected more than 0 and less than 1", c.Beta2)
 	check(c.Precision == cpu.F32 || c.Precision == cpu.BF16, "precision is %q, expected %s or %s", c.Precision, cpu.F32, cpu.BF16)
 	if len(errs) > 0 {
 		return fmt.Errorf("train %s: %w", c.Recipe, errors.Join(errs...))

@@ -9,6 +9,9 @@ import (
 type Sequence struct {
 	// Observations of its steps; the instruction is that of the first.
 	Observations []model.Observation
+	// Felt are the states that the network is given in place of the observations', from which actions count: these may be
+	// disturbed. nil for the observations' own.
+	Felt [][]float64
 	// Actions are what was right to do from every step on, as many as are predicted, in the
 	// order of the manifest and its units.
 	Actions [][][]float64

@@ -56,7 +56,7 @@ func (r *run) Look(ctx context.Context) (*course.Diagnosis, error) {
 			}
 			actions := make([][]float64, len(said))
 			for k, p := range said {
-				actions[k] = r.robot.Action(prediction(p))
+				actions[k] = r.robot.Action(prediction(p), few[i].Observations[k/r.predictions].State)
 			}
 			joints, gripper := off(actions, want[i])
 			*v.to += part * joints
@@ -100,8 +100,8 @@ func (r *run) wanted(held []Sequence) (of [][][]float64, mean []float64, err err
 			return nil, nil, err
 		}
 		var actions [][]float64
-		for _, label := range labels {
-			action := r.robot.Action(prediction(label))
+		for k, label := range labels {
+			action := r.robot.Action(prediction(label), held[i].Observations[k/r.predictions].State)
 			actions = append(actions, action)
 			n++
 			for j, v := range action {
@@ -116,14 +116,17 @@ func (r *run) wanted(held []Sequence) (of [][][]float64, mean []float64, err err
 // with is a sequence with the pictures, or else the state, of another.
 func (s *Sequence) with(other *Sequence, images bool) Sequence {
 	c := *s
+	if !images {
+		c.Felt = nil
+		for _, o := range other.Observations {
+			c.Felt = append(c.Felt, o.State)
+		}
+		return c
+	}
 	c.Observations = append(c.Observations[:0:0], s.Observations...)
 	for i := range c.Observations {
 		o, from := &c.Observations[i], &other.Observations[i]
-		if images {
-			o.Image, o.Views, o.Width, o.Height = from.Image, from.Views, from.Width, from.Height
-		} else {
-			o.State = from.State
-		}
+		o.Image, o.Views, o.Width, o.Height = from.Image, from.Views, from.Width, from.Height
 	}
 	return c
 }

@@ -1,6 +1,7 @@
 package distill
 
 import (
+	"math"
 	"strings"
 
 	"cobot_vla/model/nn"
@@ -8,15 +9,37 @@ import (
 	"cobot_vla/model/weights"
 )
 
-// fresh is weights that nobody has trained: matrices of half the size that keeps
-// numbers as large as they were, biases of zero, gains of one, small tokens, sines for positions.
+// fresh is weights that nobody has trained: matrices that keep numbers as large as they were, biases of zero, gains of
+// one, small tokens, sines for positions.
 type fresh struct {
 	weights.Synthetic
+	// layers of the deepest part.
+	layers int
 	// grid and width of the MAE encoder's positions.
 	grid, width int
 }
 
-func newFresh(seed uint64) fresh { return fresh{Synthetic: weights.Synthetic{Seed: seed, Scale: 0.5}} }
+func newFresh(seed uint64, layers int) fresh {
+	return fresh{Synthetic: weights.Synthetic{Seed: seed}, layers: max(layers, 1)}
+}
+
+// Matrix has 1/inputs for a variance; those that write to the residual stream are smaller by the root of how many do. From
+// matrices of half that size all attention begins as a mean over an image, in which nothing has a place, and a network
+// that feels its state as well learns to leave the image out.
+func (f fresh) Matrix(name string, out, in int) (nn.Matrix, error) {
+	s := f.Synthetic
+	inputs := in
+	if isConv1D(name) { // stored, and made, inputs first
+		inputs = out
+	}
+	s.Scale = float32(math.Sqrt(float64(in) / float64(inputs)))
+	for _, end := range []string{".attn.proj.weight", ".mlp.fc2.weight", ".to_out.weight", ".1.3.weight", ".c_proj.weight", ".o_proj.weight", ".down_proj.weight"} {
+		if strings.HasSuffix(name, end) {
+			s.Scale /= float32(math.Sqrt(2 * float64(f.layers)))
+		}
+	}
+	return s.Matrix(name, out, in)
+}
 
 // Has leaves out what the original has no bias for, and layer scales.
 func (f fresh) Has(name string) bool {

@@ -40,17 +40,22 @@ type baseLesson struct {
 
 // baseMerges is how many pairs of the vocabulary become one token; longest is the most words that are said.
 const (
-	baseMerges = 300
+	baseMerges = 800
 	longest    = 128
 )
 
 func newBaseLesson(r *run) (*baseLesson, error) {
-	l := &baseLesson{r: r, src: newFresh(r.Seed)}
+	l := &baseLesson{r: r}
 	var err error
 	if l.config, err = vitavla.Preset("vita-vla-tiny"); err != nil {
 		return nil, err
 	}
-	if l.file, err = text.Learn(text.Learning{Texts: r.data.Vocabulary(), Merges: baseMerges}); err != nil {
+	l.src = newFresh(r.Seed, l.config.Language.Layers)
+	texts := r.data.Vocabulary()
+	for range 4 { // every conversation begins with it: few tokens are to be read each time
+		texts = append(texts, vitavla.System)
+	}
+	if l.file, err = text.Learn(text.Learning{Texts: texts, Merges: baseMerges}); err != nil {
 		return nil, err
 	}
 	if l.words, err = text.Parse(l.file); err != nil {
@@ -175,7 +180,7 @@ func (l *baseLesson) save() error {
 	return errors.Join(
 		vitavla.WriteConfig(l.r.Out, l.config),
 		os.WriteFile(filepath.Join(l.r.Out, "tokenizer.json"), l.file, 0o644),
-		writeTensors(filepath.Join(l.r.Out, "model.safetensors"), all),
+		l.r.write("model.safetensors", all),
 	)
 }
 

@@ -2,7 +2,6 @@ package distill
 
 import (
 	"errors"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -24,7 +23,8 @@ type seerLesson struct {
 }
 
 func newSeerLesson(r *run) (*seerLesson, error) {
-	l := &seerLesson{r: r, config: seer.Tiny(r.History), src: newFresh(r.Seed), sentences: seer.Sentences{}}
+	config := seer.Tiny(r.History)
+	l := &seerLesson{r: r, config: config, src: newFresh(r.Seed, config.Layers), sentences: seer.Sentences{}}
 	l.config.GripperWidth = r.manifest.Continuous.Gripper == "width"
 	l.src.grid, l.src.width = l.config.Grid(), l.config.VisionHidden
 	r.predictions = l.config.Predictions
@@ -37,7 +37,7 @@ func newSeerLesson(r *run) (*seerLesson, error) {
 		m.Read(f, 0)
 		l.sentences[instruction] = f
 	}
-	l.eyes = continuous.NewEyes(continuous.CLIP(l.config.Image), r.manifest.Cameras)
+	l.eyes = continuous.NewEyes(l.config.Sight(), r.manifest.Cameras)
 	b, err := r.backend()
 	if err != nil {
 		return nil, err
@@ -117,8 +117,8 @@ func (l *seerLesson) save() error {
 	return errors.Join(
 		seer.WriteConfig(l.r.Out, l.config),
 		seer.WriteSentences(l.r.Out, l.sentences),
-		writeTensors(filepath.Join(l.r.Out, seer.VisionFile), vision),
-		writeTensors(filepath.Join(l.r.Out, seer.WeightsFile), trunk),
+		l.r.write(seer.VisionFile, vision),
+		l.r.write(seer.WeightsFile, trunk),
 		l.r.bindTo(seer.Kind),
 	)
 }
@@ -176,7 +176,7 @@ func (r *run) openTeacher() (*teacher, error) {
 		return nil, err
 	}
 	t.close = b.Close
-	t.eyes = continuous.NewEyes(continuous.CLIP(t.config.Image), r.manifest.Cameras)
+	t.eyes = continuous.NewEyes(t.config.Sight(), r.manifest.Cameras)
 	if t.model, err = seer.Build(b, t.config, weights.Files{Weights: files.Weights}, seer.Options{}); err != nil {
 		return nil, errors.Join(err, b.Close())
 	}

@@ -58,7 +58,7 @@ func newVITALesson(r *run) (_ *vitaLesson, err error) {
 	if err != nil {
 		return nil, err
 	}
-	src := either{weights.Files{Weights: base}, newFresh(r.Seed)}
+	src := either{weights.Files{Weights: base}, newFresh(r.Seed, l.config.Language.Layers)}
 	if l.v, err = NewVITA(b, l.config, src, r.History, stage); err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
@@ -173,11 +173,11 @@ func (l *vitaLesson) save() error {
 	errs := []error{
 		copyFiles(l.r.From, l.r.Out, base...),
 		vitavla.WriteConfig(l.r.Out, l.config),
-		writeTensors(filepath.Join(l.r.Out, file), own),
+		l.r.write(file, own),
 		l.r.bindTo(vitavla.Kind),
 	}
 	if l.r.Recipe == RecipeAlign {
-		errs = append(errs, writeTensors(filepath.Join(l.r.Out, vitavla.SeerFile), heads))
+		errs = append(errs, l.r.write(vitavla.SeerFile, heads))
 	}
 	return errors.Join(errs...)
 }

@@ -129,7 +129,7 @@ func (r *run) Factor(step, steps int) float64 { return r.factor(step, steps) }
 
 // Rule implements course.Student.
 func (r *run) Rule(_ *tape.Param, factor float64) nn.Adam {
-	return nn.Adam{Rate: r.Rate * factor, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Decay: r.Decay}
+	return nn.Adam{Rate: r.Rate * factor, Beta1: 0.9, Beta2: r.Beta2, Eps: 1e-8, Decay: r.Decay}
 }
 
 // Save implements course.Student.
@@ -146,7 +146,7 @@ func (r *run) labels(s *Sequence) ([][7]float32, error) {
 			return nil, fmt.Errorf("step %d of a sequence has %d actions, expected %d", i, len(actions), r.predictions)
 		}
 		for _, action := range actions[:r.predictions] {
-			p, err := r.robot.Target(action)
+			p, err := r.robot.Target(action, s.Observations[i].State)
 			if err != nil {
 				return nil, err
 			}
@@ -164,6 +164,9 @@ func (r *run) labels(s *Sequence) ([][7]float32, error) {
 func (r *run) states(s *Sequence) ([]continuous.State, error) {
 	states := make([]continuous.State, len(s.Observations))
 	for i, obs := range s.Observations {
+		if s.Felt != nil {
+			obs.State = s.Felt[i]
+		}
 		var err error
 		if states[i], err = r.robot.State(obs); err != nil {
 			return nil, err

@@ -32,12 +32,13 @@ func read(b nn.Backend, x nn.Buf) ([]float32, error) {
 	return v, b.Read(v, x)
 }
 
-// writeTensors writes a safetensors file of f32, whole or not at all.
-func writeTensors(path string, tensors []tensor) error {
+// write writes a safetensors file into Out, whole or not at all.
+func (r *run) write(name string, tensors []tensor) error {
 	specs := make([]checkpoint.Spec, len(tensors))
 	for i, t := range tensors {
-		specs[i] = checkpoint.Spec{Name: t.name, DType: checkpoint.F32, Shape: t.shape}
+		specs[i] = checkpoint.Spec{Name: t.name, DType: r.Stored, Shape: t.shape}
 	}
+	path := filepath.Join(r.Out, name)
 	w, err := checkpoint.Create(path, specs, map[string]string{"format": "pt"})
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package expert
 
 import (
+	"cmp"
 	"math"
 
 	"gonum.org/v1/gonum/spatial/r3"
@@ -13,6 +14,7 @@ type stack struct {
 	up        float64  // how far above the lower thing's frame the upper's is let go [m]
 	tolerance float64  // how far beside it may be let go [m]
 	hover     float64  // how far above that it is carried [m]
+	low       float64  // from how far below that it goes straight up first [m]: pushes of the arm must not keep it there; 0 for 1.5 cm
 	leave     bool     // it is not done before the hand has left: fingers that opened a little may still touch it
 	rest      float64  // how far beside it may lie once let go [m]; 0 for tolerance
 }
@@ -44,7 +46,7 @@ func (p *Policy) put(w *world, s stack) ([2]target, error) {
 	}
 	if p.grips(w, i, g) {
 		// What moves is the thing: it may hang off the middle of the hand, or askew.
-		to := r3.Add(at, r3.Sub(onto(upper, goal, goal.Z+s.hover), upper))
+		to := r3.Add(at, r3.Sub(ontoAbove(upper, goal, goal.Z+s.hover, cmp.Or(s.low, 0.015)), upper))
 		step := travelStep
 		if math.Hypot(goal.X-upper.X, goal.Y-upper.Y) < 0.05 {
 			step = nearStep
@@ -93,14 +95,14 @@ func same(g grasp) [2]grasp { return [2]grasp{g, g} }
 func stackBlocks() script {
 	return stacking("stack_blocks", []string{"block", "cube"}, stack{
 		grasps: same(grasp{thing: "red_block", at: r3.Vec{Z: 0.036}, width: 0.050}),
-		lower:  "green_block", up: 0.050, tolerance: 0.012, hover: 0.05,
+		lower:  "green_block", up: 0.050, tolerance: 0.012, hover: 0.07, low: 0.035, leave: true,
 	})
 }
 
 func stackCups() script {
 	return stacking("stack_cups", []string{"cup"}, stack{
 		grasps: same(grasp{thing: "orange_cup", at: r3.Vec{Z: 0.060}, width: 0.056, give: 0.008}),
-		lower:  "blue_cup", up: 0.045, tolerance: 0.014, hover: 0.055,
+		lower:  "blue_cup", up: 0.045, tolerance: 0.014, hover: 0.055, leave: true,
 	})
 }
 

@@ -107,11 +107,14 @@ func (p *Policy) both(w *world, i int, t target) [2]target {
 // onto is where a hand at `at` should go to get down on goal: across at the
 // hover height, then down a funnel whose mouth is a third as wide as it is high.
 // A hand that is beside the funnel and too low goes up first.
-func onto(at, goal r3.Vec, hover float64) r3.Vec {
+func onto(at, goal r3.Vec, hover float64) r3.Vec { return ontoAbove(at, goal, hover, 0.015) }
+
+// ontoAbove is onto for what counts as too low from so far below the funnel's edge.
+func ontoAbove(at, goal r3.Vec, hover, low float64) r3.Vec {
 	beside := math.Hypot(goal.X-at.X, goal.Y-at.Y)
 	height := min(max(3*(beside-onTop), 0), hover-goal.Z)
 	goal.Z += height
-	if at.Z < goal.Z-0.015 {
+	if at.Z < goal.Z-low {
 		goal.X, goal.Y = at.X, at.Y
 	}
 	return goal

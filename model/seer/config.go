@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"cobot_vla/model/checkpoint"
+	"cobot_vla/model/continuous"
 )
 
 // Config is config.json: the sizes of a Seer. The original has all but the first few built in.
@@ -40,6 +41,8 @@ type Config struct {
 	ForesightHeads int `json:"image_decoder_heads"`
 	// GripperWidth: the state has two finger positions instead of the last command, open or closed.
 	GripperWidth bool `json:"gripper_width"`
+	// Squash makes a square of a picture by squashing it; else its shorter side is resized and the middle cut out, as CLIP does.
+	Squash bool `json:"squash_image,omitempty"`
 	// EnsemblingTemperature of the released evaluation; what a policy does is the manifest's.
 	EnsemblingTemperature float64 `json:"ensembling_temp,omitempty"`
 	// Eps of the layer norms, by part, for people: 1e-6 in the vision encoder, 1e-5 elsewhere.
@@ -147,10 +150,17 @@ const gripperInputs = 2
 // Tiny is the shape of a Seer that learns all of its parts, vision too, from demonstrations.
 func Tiny(steps int) Config {
 	return Config{
-		Hidden: 128, Layers: 4, Heads: 4, Steps: steps, Latents: 4, Foresight: 4, Predictions: 3,
-		Patch: 12, Image: 84, Text: 32, VisionHidden: 96, VisionLayers: 4, VisionHeads: 3,
-		ResamplerLayers: 1, ResamplerHeads: 3, ResamplerHeadDim: 32, ForesightHeads: 4,
+		Hidden: 96, Layers: 3, Heads: 3, Steps: steps, Latents: 6, Foresight: 1, Predictions: 3,
+		Patch: 21, Image: 84, Text: 32, VisionHidden: 96, VisionLayers: 3, VisionHeads: 3,
+		ResamplerLayers: 1, ResamplerHeads: 3, ResamplerHeadDim: 32, ForesightHeads: 3, Squash: true,
 	}
+}
+
+// Sight is how it wants its pictures.
+func (c Config) Sight() continuous.Sight {
+	s := continuous.CLIP(c.Image)
+	s.Crop = !c.Squash
+	return s
 }
 
 // WriteConfig writes DIR/config.json.

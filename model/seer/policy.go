@@ -67,7 +67,7 @@ func open(dir string, c continuous.Config, backend func(*Checkpoint) (nn.Backend
 	if err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
-	return continuous.New(&network{m: m, sentences: sentences}, config.Predictions, continuous.CLIP(config.Image), binding, c.Now)
+	return continuous.New(&network{m: m, sentences: sentences}, config.Predictions, config.Sight(), binding, c.Now)
 }
 
 // network is a Model as a policy drives it.

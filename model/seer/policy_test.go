@@ -42,6 +42,10 @@ func TestConformance(t *testing.T) {
 		"second":   nil,
 		"ensemble": func(m *checkpoint.Manifest) { m.Continuous.Selection = "ensemble" },
 		"all":      func(m *checkpoint.Manifest) { m.Continuous.Selection, m.Action.Chunk = "all", 3 },
+		"relative": func(m *checkpoint.Manifest) { m.Continuous.Relative, m.Continuous.Selection = 0.3, "first" },
+		"three cameras": func(m *checkpoint.Manifest) {
+			m.Cameras = append(m.Cameras, "right")
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, stats := testCheckpoint(t, change)

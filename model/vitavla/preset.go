@@ -23,13 +23,13 @@ func Preset(name string) (NetworkConfig, error) {
 				VocabRows: 152064, MaxPositions: 32768, Eps: 1e-6, RopeTheta: 1e6,
 			},
 		}, nil
-	case "vita-vla-tiny": // 2.1 M parameters beside the words
+	case "vita-vla-tiny": // 0.9 M parameters beside the words
 		return NetworkConfig{
-			Vision:    checkpoint.VisionConfig{ImageSize: 84, PatchSize: 14, Channels: 3, Hidden: 96, Intermediate: 384, Layers: 4, Heads: 3, Eps: 1e-6},
-			Connector: 2, Image: 84, Predictions: 3, Action: 128, Mapper: 3,
+			Vision:    checkpoint.VisionConfig{ImageSize: 84, PatchSize: 14, Channels: 3, Hidden: 96, Intermediate: 256, Layers: 3, Heads: 3, Eps: 1e-6},
+			Connector: 2, Image: 84, Predictions: 3, Action: 96, Mapper: 3,
 			Language: checkpoint.LanguageConfig{
-				Hidden: 192, Intermediate: 512, Layers: 4, Heads: 6, KVHeads: 2, HeadDim: 32,
-				VocabRows: 1000, MaxPositions: 4096, Eps: 1e-6, RopeTheta: 1e4,
+				Hidden: 128, Intermediate: 256, Layers: 3, Heads: 4, KVHeads: 2, HeadDim: 32,
+				VocabRows: 1200, MaxPositions: 4096, Eps: 1e-6, RopeTheta: 1e4,
 			},
 		}, nil
 	case "vita-vla-nano":

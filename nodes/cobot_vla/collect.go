@@ -22,6 +22,7 @@ type collectCmd struct {
 	Tasks      []string      `name:"task" help:"Tasks to demonstrate; without any, all that have an expert." sep:","`
 	Episodes   int           `help:"Demonstrations of each task." default:"300"`
 	Seed       uint64        `help:"Seed of the first attempt; the next ones count on." default:"1"`
+	Arm        string        `help:"Only starts that this arm does: for a policy of one arm." enum:",left,right" default:""`
 	Out        string        `help:"Folder of the episodes, one folder a task." default:"demonstrations"`
 	Jobs       int           `help:"Episodes at once; 0 for one a processor." default:"0"`
 	Policy     string        `help:"Who moves the robot. The expert says what is right all the same: with a checkpoint's policy it corrects that." default:"expert"`
@@ -67,6 +68,9 @@ func (c *collectCmd) Run(a *app) error {
 		c.Jobs = runtime.NumCPU()
 	}
 	a.log = a.log.Level(max(a.log.GetLevel(), zerolog.ErrorLevel))
+	if err := checkArm(tasks, c.Arm); err != nil {
+		return err
+	}
 	for _, task := range tasks {
 		if err := c.collect(a, task); err != nil {
 			return err
@@ -88,6 +92,21 @@ func tasksOf(names []string) ([]scene.Task, error) {
 		}
 	}
 	return tasks, nil
+}
+
+// checkArm says whether an arm does these tasks from some of their starts.
+func checkArm(tasks []scene.Task, arm string) error {
+	for _, task := range tasks {
+		if arm != "" && task.Handled == "" {
+			return fmt.Errorf("--arm %s: %s is not a task of one arm", arm, task.Name)
+		}
+	}
+	return nil
+}
+
+// startsFor says whether a seed's start is for the arm; all are for none.
+func startsFor(task scene.Task, arm string, seed uint64) bool {
+	return arm == "" || task.Arm(task.Sample(seed, 1)) == arm
 }
 
 // collect demonstrates one task until there are enough episodes.
@@ -133,7 +152,7 @@ func (c *collectCmd) attempts(a *app, task scene.Task, l *ledger, dir string, ev
 		if l.kept(c.KeepFailed)+running >= c.Episodes {
 			return 0, false
 		}
-		for l.has(seed) {
+		for l.has(seed) || !startsFor(task, c.Arm, seed) {
 			seed++
 		}
 		running++

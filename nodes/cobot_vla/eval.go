@@ -25,6 +25,7 @@ type evalCmd struct {
 	Length       int           `help:"Tasks of a chain." default:"5"`
 	Settings     []string      `name:"setting" help:"seen: as the demonstrations were recorded; dr: under all of domain randomisation." default:"seen" sep:","`
 	Episodes     int           `help:"Episodes of each task and setting; 0 for 100, 50 of a suite's." default:"0"`
+	Arm          string        `help:"Only starts that this arm does: of a policy of one arm." enum:",left,right" default:""`
 	Seed         uint64        `help:"Seed of the first episode. Demonstrations are collected from 1 on: keep far from them." default:"1000001"`
 	Policy       string        `help:"Policy to measure; llavavla where a checkpoint is given." default:""`
 	Checkpoint   string        `help:"Folder of its checkpoint."`
@@ -71,30 +72,8 @@ type evalGroup struct {
 
 // Run implements the command.
 func (c *evalCmd) Run(a *app) error {
-	if err := c.complete(); err != nil {
-		return err
-	}
-	groups, err := c.groups()
+	r, episodes, err := c.evaluate(a)
 	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(c.Out, 0o777); err != nil {
-		return err
-	}
-	j, err := openEvaluated(c.Out)
-	if err != nil {
-		return err
-	}
-	a.log = a.log.Level(max(a.log.GetLevel(), zerolog.ErrorLevel))
-	r := &evalRun{c: c, a: a, journal: j, groups: groups}
-	if err := r.known(); err != nil {
-		return err
-	}
-	if err := r.run(); err != nil {
-		return err
-	}
-	episodes := r.counted()
-	if err := j.rewrite(episodes); err != nil {
 		return err
 	}
 	if err := eval.WriteTable(a.stdout, episodes); err != nil {
@@ -113,6 +92,34 @@ func (c *evalCmd) Run(a *app) error {
 		}
 	}
 	return r.films(episodes)
+}
+
+// evaluate runs what is missing and gives the episodes that count.
+func (c *evalCmd) evaluate(a *app) (*evalRun, []eval.Episode, error) {
+	if err := c.complete(); err != nil {
+		return nil, nil, err
+	}
+	groups, err := c.groups()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := os.MkdirAll(c.Out, 0o777); err != nil {
+		return nil, nil, err
+	}
+	j, err := openEvaluated(c.Out)
+	if err != nil {
+		return nil, nil, err
+	}
+	a.log = a.log.Level(max(a.log.GetLevel(), zerolog.ErrorLevel))
+	r := &evalRun{c: c, a: a, journal: j, groups: groups}
+	if err := r.known(); err != nil {
+		return nil, nil, err
+	}
+	if err := r.run(); err != nil {
+		return nil, nil, err
+	}
+	episodes := r.counted()
+	return r, episodes, j.rewrite(episodes)
 }
 
 // openEvaluated opens the episodes of an evaluation's folder.
@@ -170,6 +177,12 @@ func (c *evalCmd) groups() (groups []evalGroup, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkArm(tasks, c.Arm); err != nil {
+		return nil, err
+	}
+	if c.Arm != "" && c.Chains > 0 {
+		return nil, fmt.Errorf("--arm %s: a chain's tasks begin where the last one ended, on either side: leave it out", c.Arm)
+	}
 	for _, setting := range c.Settings {
 		v, err := c.variation(scene.EvalTextures)
 		if err != nil {
@@ -190,8 +203,11 @@ func (c *evalCmd) groups() (groups []evalGroup, err error) {
 		}
 		for _, task := range tasks {
 			g := evalGroup{name: task.Name, setting: setting}
-			for i := range c.Episodes {
-				if err := c.add(&g, attempting(task, c.Seed+uint64(i), v), digest); err != nil {
+			for seed := c.Seed; len(g.trials) < c.Episodes; seed++ {
+				if !startsFor(task, c.Arm, seed) {
+					continue
+				}
+				if err := c.add(&g, attempting(task, seed, v), digest); err != nil {
 					return nil, err
 				}
 			}

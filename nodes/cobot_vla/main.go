@@ -36,6 +36,7 @@ type cli struct {
 	Collect   collectCmd   `cmd:"" help:"Record demonstrations in the simulator."`
 	Train     trainCmd     `cmd:"" help:"Teach a policy: train on prepared demonstrations."`
 	Eval      evalCmd      `cmd:"" help:"Measure a policy in the simulator: success of tasks, chains and suites, with intervals."`
+	Compare   compareCmd   `cmd:"" help:"Measure several checkpoints on the same starts and put them side by side."`
 	Ablate    ablateCmd    `cmd:"" help:"Ask the paper's questions: train a policy for every answer, with the same budget, and compare them."`
 	Model     modelCmd     `cmd:"" help:"Checkpoints: look into, compare, convert and run them."`
 	Bench     benchCmd     `cmd:"" help:"Measure the suite on this machine."`

@@ -150,6 +150,7 @@ type selectionInfo struct {
 	Gripper       string  `json:"gripper"`
 	GripperOne    string  `json:"gripper_one"`
 	State         string  `json:"state"`
+	Relative      float64 `json:"relative_rad"`
 }
 
 func newManifestInfo(m checkpoint.Manifest, robot string) *manifestInfo {

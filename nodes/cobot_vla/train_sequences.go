@@ -1,11 +1,16 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"cobot_vla/calibration"
 	"cobot_vla/model"
@@ -21,11 +26,24 @@ import (
 // sequences are recorded demonstrations as the recipes of distill learn from them:
 // one arm's, with the scene's camera and that arm's. Both pictures are kept at the size the small networks see.
 type sequences struct {
+	config       sequencesConfig
 	manifest     checkpoint.Manifest
-	file         []byte        // statistics.yaml
-	runs, held   []sequenceRun // those to learn from, and those of episodes that are held out
+	stats        calibration.Statistics
+	file         []byte          // the same as statistics.yaml
+	tasks        [][]sequenceRun // those to learn from: by task, where every task is drawn as often
+	held         []sequenceRun   // of episodes that are held out
 	instructions []string
-	predictions  int
+	words        []string // some of what is said of the steps
+}
+
+// sequencesConfig is how demonstrations become sequences.
+type sequencesConfig struct {
+	side      string  // the arm that is taught
+	gripper   string  // binary or width
+	selection string  // what is done of the predicted steps
+	relative  float64 // most that a joint goes from where it was measured [rad]; 0 for places
+	stride    int     // steps of the recording between two of a sequence
+	draw      data.Config
 }
 
 // sequenceRun is a stretch of one episode in which the arm is told what to do at every step.
@@ -33,6 +51,7 @@ type sequenceRun struct {
 	observations []model.Observation
 	actions      [][][]float64
 	words        []string
+	other        []string // wordings of its task
 }
 
 const (
@@ -42,58 +61,136 @@ const (
 
 // openSequences opens what a recipe learns from: the toy, or folders of demonstrations as cobot_vla collect leaves them,
 // of every task a part held out.
-func openSequences(paths []string, side string, draw data.Config) (distill.Data, error) {
+func openSequences(ctx context.Context, paths []string, c sequencesConfig) (distill.Data, error) {
 	if len(paths) == 1 && paths[0] == "toy" {
 		return distill.NewToy(sequenceSide)
 	}
-	robot := calibration.Default()
-	s := &sequences{predictions: sequenceActions}
-	var err error
-	if s.manifest, err = continuous.ForArm(robot, side); err != nil {
+	if err := c.draw.Validate(); err != nil {
 		return nil, err
 	}
-	spec := continuous.Paper()
-	spec.Gripper, spec.GripperOne = "binary", "closed"
-	s.manifest.Name, s.manifest.Continuous = "small", &spec
+	s := &sequences{config: c}
+	var err error
+	if s.manifest, err = c.manifest(); err != nil {
+		return nil, err
+	}
 	tasks, order, err := (&trainPrepareCmd{Folders: paths}).find()
 	if err != nil {
 		return nil, err
 	}
 	var m moments7
-	episodes := 0
+	episodes, stretches := 0, 0
 	for _, task := range order {
-		var taught [][]sequenceRun // by episodes that have any
-		for _, file := range tasks[task] {
-			d, err := demonstration.Read(file, true)
-			if err != nil {
+		if task == order[0] {
+			if err := s.composite(tasks[task][0]); err != nil {
 				return nil, err
 			}
-			runs, err := s.add(d, &m)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", file, err)
-			}
-			if len(runs) > 0 {
-				taught = append(taught, runs)
-			}
-			episodes++
 		}
-		for i, runs := range taught {
-			if draw.Holds(i, len(taught)) {
+		cut, err := s.cut(ctx, tasks[task])
+		if err != nil {
+			return nil, err
+		}
+		episodes += len(cut)
+		cut = slices.DeleteFunc(cut, func(runs []sequenceRun) bool { return len(runs) == 0 })
+		var words []string
+		for _, runs := range cut {
+			words = appendNew(words, runs[0].observations[0].Instruction)
+		}
+		var taught []sequenceRun
+		for i, runs := range cut { // by episodes that have any
+			for k := range runs {
+				runs[k].other = words
+				m.add(runs[k])
+				stretches++
+			}
+			if c.draw.Holds(i, len(cut)) {
 				s.held = append(s.held, runs...)
-			} else {
-				s.runs = append(s.runs, runs...)
+				continue
 			}
+			taught = append(taught, runs...)
+			s.words = append(s.words, runs[0].words[0])
+		}
+		for _, w := range words {
+			s.instructions = appendNew(s.instructions, w)
+		}
+		switch {
+		case len(taught) == 0:
+		case c.draw.Balanced || len(s.tasks) == 0:
+			s.tasks = append(s.tasks, taught)
+		default:
+			s.tasks[0] = append(s.tasks[0], taught...)
 		}
 	}
-	if len(s.runs) == 0 {
-		return nil, fmt.Errorf("%d episodes, and in none of them the %s arm does what has three steps or more", episodes, side)
+	if len(s.tasks) == 0 {
+		return nil, fmt.Errorf("%d episodes, and in none of them the %s arm does what has three steps or more", episodes, c.side)
 	}
-	s.file, err = m.statistics(s.manifest).YAML(fmt.Sprintf("Statistics of the %s arm in %d stretches of %d demonstrations.", side, len(s.runs)+len(s.held), episodes))
+	s.stats = m.statistics(s.manifest)
+	s.file, err = s.stats.YAML(fmt.Sprintf("Statistics of the %s arm in %d stretches of %d demonstrations.", c.side, stretches, episodes))
 	return s, err
 }
 
-// add cuts the stretches of an episode in which the arm is the one that moves.
-func (s *sequences) add(d demonstration.Demonstration, m *moments7) (runs []sequenceRun, err error) {
+// manifest of what learns from the sequences.
+func (c sequencesConfig) manifest() (checkpoint.Manifest, error) {
+	m, err := continuous.ForArm(calibration.Default(), c.side)
+	if err != nil {
+		return m, err
+	}
+	spec := continuous.Paper()
+	spec.Gripper, spec.GripperOne, spec.Selection, spec.Relative = c.gripper, "closed", c.selection, c.relative
+	if c.selection == "all" {
+		m.Action.Chunk = sequenceActions
+	}
+	m.Name, m.Continuous = "small", &spec
+	return m, nil
+}
+
+// composite takes the pictures' layout from a recording: what is taught sees them in the same. All of the robot's cameras
+// that are in it are named, first those that are looked at.
+func (s *sequences) composite(file string) error {
+	d, err := demonstration.Read(file, false)
+	if err != nil {
+		return err
+	}
+	m, _, err := expert.Files()
+	if err != nil {
+		return err
+	}
+	s.manifest.Layout, s.manifest.ImageWidth, s.manifest.ImageHeight = d.Layout, d.Size.Width, d.Size.Height
+	for _, name := range m.Cameras {
+		s.manifest.Cameras = appendNew(s.manifest.Cameras, name)
+	}
+	return nil
+}
+
+// cut reads episodes, several at once, and cuts their stretches.
+func (s *sequences) cut(ctx context.Context, files []string) ([][]sequenceRun, error) {
+	all := make([][]sequenceRun, len(files))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	seeds := seedsOf{}
+	for i, file := range files {
+		start, err := seeds.start(file)
+		if err != nil {
+			return nil, errors.Join(err, g.Wait())
+		}
+		g.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			d, err := demonstration.Read(file, true)
+			if err == nil {
+				all[i], err = s.stretches(d, start)
+			}
+			if err != nil {
+				return fmt.Errorf("%s: %w", file, err)
+			}
+			return nil
+		})
+	}
+	return all, g.Wait()
+}
+
+// stretches of an episode in which the arm is the one that moves; start is how it began, if that is known.
+func (s *sequences) stretches(d demonstration.Demonstration, start *taskStart) (runs []sequenceRun, err error) {
 	names, state := s.manifest.Action.Names, s.manifest.Proprioception
 	act, err := places(names, d.ActionNames)
 	if err != nil {
@@ -103,16 +200,13 @@ func (s *sequences) add(d demonstration.Demonstration, m *moments7) (runs []sequ
 	if err != nil {
 		return nil, err
 	}
-	d.Rechunk(max(d.Chunk, s.predictions))
+	d.Rechunk(max(d.Chunk, sequenceActions))
 	if !moves(d, act) {
 		return nil, nil
 	}
 	views, err := s.views(d)
 	if err != nil {
 		return nil, err
-	}
-	if !slices.Contains(s.instructions, d.Instruction) {
-		s.instructions = append(s.instructions, d.Instruction)
 	}
 	var run sequenceRun
 	end := func() {
@@ -121,6 +215,7 @@ func (s *sequences) add(d demonstration.Demonstration, m *moments7) (runs []sequ
 		}
 		run = sequenceRun{}
 	}
+	say := sayer{instruction: d.Instruction, start: start}
 	for _, sample := range d.Samples {
 		if sample.Action.Navigation != nil {
 			end()
@@ -132,17 +227,11 @@ func (s *sequences) add(d demonstration.Demonstration, m *moments7) (runs []sequ
 		}
 		obs.Instruction, obs.Stamp, obs.State = d.Instruction, time.Unix(0, int64(sample.Stamp)), pick(sample.State, feel)
 		var actions [][]float64
-		for _, step := range sample.Action.Steps[:s.predictions] {
+		for _, step := range sample.Action.Steps[:sequenceActions] {
 			actions = append(actions, pick(step, act))
-			m.act(actions[len(actions)-1])
-		}
-		m.state(obs.State)
-		phase := "reaching"
-		if last := len(names) - 1; actions[0][last] < 0.03 {
-			phase = "holding"
 		}
 		run.observations, run.actions = append(run.observations, obs), append(run.actions, actions)
-		run.words = append(run.words, d.Instruction+"; "+phase)
+		run.words = append(run.words, say.step(actions[0][len(names)-1]))
 	}
 	end()
 	return runs, nil
@@ -159,7 +248,10 @@ func (s *sequences) views(d demonstration.Demonstration) ([2]vision.Rect, error)
 	if err != nil {
 		return found, err
 	}
-	for i, name := range s.manifest.Cameras {
+	if d.Layout != s.manifest.Layout || d.Size != (vision.Size{Width: s.manifest.ImageWidth, Height: s.manifest.ImageHeight}) {
+		return found, fmt.Errorf("its pictures are %v in layout %s, the first episode's %d x %d in %s", d.Size, d.Layout, s.manifest.ImageWidth, s.manifest.ImageHeight, s.manifest.Layout)
+	}
+	for i, name := range s.manifest.Cameras[:len(found)] {
 		k := slices.IndexFunc(views, func(r vision.Rect) bool { return r.Name == name })
 		if k < 0 {
 			return found, fmt.Errorf("its pictures show no %s camera", name)
@@ -200,6 +292,13 @@ func places(names, among []string) ([]int, error) {
 	return at, nil
 }
 
+func appendNew(all []string, s string) []string {
+	if slices.Contains(all, s) {
+		return all
+	}
+	return append(all, s)
+}
+
 func pick(values []float64, at []int) []float64 {
 	out := make([]float64, len(at))
 	for i, k := range at {
@@ -232,23 +331,59 @@ func moves(d demonstration.Demonstration, at []int) bool {
 	return ours > others
 }
 
-// Sample implements distill.Data. A sequence that is longer than what is left of a stretch repeats its last step.
+// Sample implements distill.Data.
 func (s *sequences) Sample(seed, step uint64, steps, actions int, into []distill.Sequence) error {
-	if actions > s.predictions {
-		return fmt.Errorf("%d actions from each step on, these have %d", actions, s.predictions)
+	if actions > sequenceActions {
+		return fmt.Errorf("%d actions from each step on, these have %d", actions, sequenceActions)
 	}
 	rng := rand.New(rand.NewPCG(seed, step))
 	for i := range into {
-		r := s.runs[rng.IntN(len(s.runs))]
-		into[i] = r.from(rng.IntN(len(r.observations)), steps)
+		runs := s.tasks[rng.IntN(len(s.tasks))]
+		r := runs[rng.IntN(len(runs))]
+		into[i] = r.from(rng.IntN(r.starts(steps, s.config.stride)), steps, s.config.stride)
+		s.disturb(rng, &into[i], r.other)
 	}
 	return nil
 }
 
-// from is so many steps of a stretch.
-func (r sequenceRun) from(from, steps int) (q distill.Sequence) {
+// disturb changes what a sequence shows and feels as the configuration says; what is right to do stays.
+func (s *sequences) disturb(rng *rand.Rand, q *distill.Sequence, words []string) {
+	c := s.config.draw
+	blind := rng.Float64() < c.Blind
+	word := words[rng.IntN(len(words))]
+	colours := rng.Uint64()
+	for i := range q.Observations {
+		o := &q.Observations[i]
+		if c.Wording {
+			o.Instruction = word
+		}
+		o.Image = slices.Clone(o.Image)
+		data.Paint(rand.New(rand.NewPCG(colours, 0)), o.Image, c.Colour)
+		for _, v := range o.Views {
+			if dx, dy := rng.IntN(2*c.Shift+1)-c.Shift, rng.IntN(2*c.Shift+1)-c.Shift; dx != 0 || dy != 0 {
+				data.Shift(o.Image, o.Width, v, dx, dy)
+			}
+		}
+		felt := slices.Clone(o.State)
+		for k := range felt {
+			felt[k] += rng.NormFloat64() * c.Noise * s.stats.Std[k]
+			if rng.Float64() < c.Dropout || blind {
+				felt[k] = s.stats.Mean[k]
+			}
+		}
+		q.Felt = append(q.Felt, felt)
+	}
+}
+
+// starts is how many places a sequence of so many steps can begin at, so that it ends in the stretch.
+func (r sequenceRun) starts(steps, stride int) int {
+	return max(len(r.observations)-(steps-1)*stride, 1)
+}
+
+// from is so many steps of a stretch. A sequence that is longer than the stretch repeats its last step.
+func (r sequenceRun) from(from, steps, stride int) (q distill.Sequence) {
 	for k := range steps {
-		at := min(from+k, len(r.observations)-1)
+		at := min(from+k*stride, len(r.observations)-1)
 		q.Observations, q.Actions, q.Words = append(q.Observations, r.observations[at]), append(q.Actions, r.actions[at]), append(q.Words, r.words[at])
 	}
 	return q
@@ -257,8 +392,8 @@ func (r sequenceRun) from(from, steps int) (q distill.Sequence) {
 // Held implements distill.Data: every stretch that is held out, cut into sequences.
 func (s *sequences) Held(steps, _ int) (held []distill.Sequence, err error) {
 	for _, r := range s.held {
-		for from := 0; from < len(r.observations); from += steps {
-			held = append(held, r.from(from, steps))
+		for from := 0; from < r.starts(steps, s.config.stride); from += 2 * s.config.stride {
+			held = append(held, r.from(from, steps, s.config.stride))
 		}
 	}
 	return held, nil
@@ -269,7 +404,7 @@ func (s *sequences) Instructions() []string { return s.instructions }
 
 // Vocabulary implements distill.Data.
 func (s *sequences) Vocabulary() []string {
-	return append(slices.Clone(s.instructions), "reaching; holding")
+	return append(slices.Clone(s.instructions), s.words...)
 }
 
 // Binding implements distill.Data.
@@ -280,6 +415,15 @@ type moments7 struct {
 	n, sum, square [7]float64
 	low, high      [7]float64
 	acted          bool
+}
+
+func (m *moments7) add(r sequenceRun) {
+	for i, o := range r.observations {
+		m.state(o.State)
+		for _, a := range r.actions[i] {
+			m.act(a)
+		}
+	}
 }
 
 func (m *moments7) state(x []float64) {

@@ -1,11 +1,16 @@
 package main
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
+	"cobot_vla/drivers/mujoco/scene"
+	"cobot_vla/model"
 	"cobot_vla/model/distill"
 	"cobot_vla/model/train/data"
 )
@@ -16,7 +21,7 @@ func TestSequencesOfDemonstrations(t *testing.T) {
 	collecting(t, "demos", 2, 1)
 	found := 0
 	for _, side := range []string{"left", "right"} {
-		taught, err := openSequences([]string{"demos"}, side, data.DefaultConfig())
+		taught, err := openSequences(t.Context(), []string{"demos"}, sequencesConfig{side: side, gripper: "width", selection: "all", relative: 0.4, stride: 2, draw: data.Augmented()})
 		if err != nil {
 			if !strings.Contains(err.Error(), "in none of them the "+side+" arm") {
 				t.Fatal(err)
@@ -54,5 +59,68 @@ func TestSequencesOfDemonstrations(t *testing.T) {
 	}
 	if found == 0 {
 		t.Error("neither arm was taught anything")
+	}
+}
+
+// TestWords: what there is to say of an episode's steps follows the gripper, and where the things are the start.
+func TestWords(t *testing.T) {
+	task, err := scene.ByName("pick_block")
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := &taskStart{task: task, start: task.Sample(3, 1)}
+	place := func(name string) string {
+		o, _ := start.start.Object(name)
+		return fmt.Sprintf("; %s %d %d", name, centimetres(o.Pose.Position[0]-start.start.Robot.X), centimetres(o.Pose.Position[1]))
+	}
+	say := sayer{instruction: "put it there", start: start}
+	for _, step := range []struct {
+		width float64
+		want  string
+	}{
+		{0.07, "put it there; reaching" + place("block") + place("basket")},
+		{0.02, "put it there; holding" + place("basket")},
+		{0.07, "put it there; leaving" + place("basket")},
+	} {
+		if got := say.step(step.width); got != step.want {
+			t.Errorf("%g: %q, expected %q", step.width, got, step.want)
+		}
+	}
+	if got := (&sayer{instruction: "put it there"}).step(0.07); got != "put it there; reaching" {
+		t.Errorf("without a start: %q", got)
+	}
+}
+
+// TestDisturb changes what is seen and felt and nothing else, and the same draw the same.
+func TestDisturb(t *testing.T) {
+	s := &sequences{config: sequencesConfig{draw: data.Config{Noise: 0.1, Blind: 0.5, Shift: 2, Colour: 0.2, Wording: true}}}
+	s.stats.Mean, s.stats.Std = []float64{5, 5}, []float64{1, 1}
+	blind := 0
+	for seed := range uint64(40) {
+		plain := distill.Sequence{Observations: []model.Observation{{
+			Instruction: "a", State: []float64{1, 2}, Image: make([]byte, 3*4*4), Width: 4, Height: 4, Views: []model.View{{Width: 4, Height: 4}},
+		}}}
+		plain.Observations[0].Image[3*5] = 200
+		draw := func() distill.Sequence {
+			q := plain
+			q.Observations = slices.Clone(plain.Observations)
+			s.disturb(rand.New(rand.NewPCG(seed, 0)), &q, []string{"b"})
+			return q
+		}
+		one, two := draw(), draw()
+		if !reflect.DeepEqual(one, two) {
+			t.Fatal("the same draw disturbs differently")
+		}
+		if plain.Observations[0].Image[3*5] != 200 || !slices.Equal(one.Observations[0].State, []float64{1, 2}) || one.Observations[0].Instruction != "b" {
+			t.Errorf("the recording was changed, or the state that actions count from: %+v", one.Observations[0])
+		}
+		if slices.Equal(one.Felt[0], []float64{5, 5}) {
+			blind++
+		} else if slices.Equal(one.Felt[0], []float64{1, 2}) {
+			t.Error("nothing disturbs what is felt")
+		}
+	}
+	if blind < 10 || blind > 30 {
+		t.Errorf("blind %d times of 40", blind)
 	}
 }

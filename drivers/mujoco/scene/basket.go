@@ -16,7 +16,7 @@ func basketAt(d draw) Object {
 // pickBlock is RoboTwin's "place vegetable" with a block for the vegetable.
 func pickBlock() Task {
 	return Task{
-		Name: "pick_block",
+		Name: "pick_block", Handled: "block",
 		Instructions: []string{
 			"pick up the red block and put it into the basket", "put the red block in the basket",
 			"place the block into the basket", "move the red block to the basket", "pick the block and drop it in the basket",
@@ -42,7 +42,7 @@ func pickBlock() Task {
 // pickSponge is the same with a yellow sponge.
 func pickSponge() Task {
 	return Task{
-		Name: "pick_sponge",
+		Name: "pick_sponge", Handled: "sponge",
 		Instructions: []string{
 			"pick up the sponge and put it into the basket", "put the yellow sponge in the basket", "move the sponge to the basket",
 		},

@@ -36,6 +36,7 @@ func packBottles() Task {
 func restoreBottle() Task {
 	return Task{
 		Name:         "restore_bottle",
+		Handled:      "bottle",
 		Instructions: []string{"stand the bottle up", "put the fallen bottle upright", "restore the bottle", "set the bottle upright on the table"},
 		Unseen:       []string{"the bottle has fallen over, please right it", "make the lying bottle stand again"},
 		Limit:        tableLimit,

@@ -13,7 +13,7 @@ const (
 
 func clickBell() Task {
 	return Task{
-		Name: "click_bell",
+		Name: "click_bell", Handled: "bell",
 		Instructions: []string{
 			"click the bell", "ring the bell", "press the button of the bell",
 			"push down on the bell's button", "click the bell on the table",

@@ -48,7 +48,7 @@ func openDrawer() Task {
 
 func closeDrawer() Task {
 	return Task{
-		Name: "close_drawer",
+		Name: "close_drawer", Handled: "cabinet",
 		Instructions: []string{
 			"close the drawer", "push the drawer shut", "shut the drawer of the cabinet",
 			"close the cabinet's open drawer", "push the drawer in",

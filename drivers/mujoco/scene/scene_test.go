@@ -250,3 +250,22 @@ func TestPoses(t *testing.T) {
 		t.Errorf("tilt %g, want 0.3", lying.Tilt())
 	}
 }
+
+// TestArm: the arm of a start is that on the side of the task's thing, both are asked for, and what both arms do is nobody's.
+func TestArm(t *testing.T) {
+	for _, task := range Tasks() {
+		count := map[string]int{}
+		for seed := range uint64(40) {
+			s := task.Sample(seed, 1)
+			arm := task.Arm(s)
+			count[arm]++
+			o, ok := s.Object(task.Handled)
+			if ok == (arm == "") || ok && (o.Pose.Position[1] > 0) != (arm == "left") {
+				t.Errorf("%s, seed %d: the %s arm, with the %q at %v", task.Name, seed, arm, task.Handled, o.Pose.Position)
+			}
+		}
+		if task.Handled != "" && (count["left"] < 8 || count["right"] < 8) {
+			t.Errorf("%s: %v of 40 starts", task.Name, count)
+		}
+	}
+}

@@ -44,7 +44,7 @@ func (j *stackJudge) Update(v View) Verdict {
 // stacking is a task in which the thing called upper, on one side, goes onto lower, in the middle.
 func stacking(name string, seen, unseen []string, upper, lower Object, turn float64, judge stackJudge) Task {
 	return Task{
-		Name: name, Instructions: seen, Unseen: unseen, Limit: tableLimit, Steps: tableSteps,
+		Name: name, Instructions: seen, Unseen: unseen, Handled: upper.Name, Limit: tableLimit, Steps: tableSteps,
 		Sample: func(seed uint64, part float64) Scene {
 			return sample(seed, part, func(d draw) Scene {
 				s := closeUp(room(name, seed))

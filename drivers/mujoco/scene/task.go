@@ -16,6 +16,8 @@ type Task struct {
 	Unseen []string
 	// Mobile tasks need the base: the policy is given its <Navigation> token.
 	Mobile bool
+	// Handled is the object whose side of the table says which arm does the task; empty where both do, or the base drives first.
+	Handled string
 	// Limit is the simulated time after which an attempt has failed.
 	Limit time.Duration
 	// Steps is the number of policy steps after which an attempt has failed.
@@ -52,6 +54,18 @@ type Verdict struct {
 
 // Scene draws a start with domain randomisation: Sample over the whole of the task's ranges, then v.
 func (t Task) Scene(seed uint64, v Variation) Scene { return v.Vary(t.Sample(seed, 1)) }
+
+// Arm is the arm that does the task from a start: left or right; empty where both do, or the base drives first.
+func (t Task) Arm(s Scene) string {
+	o, ok := s.Object(t.Handled)
+	switch {
+	case !ok:
+		return ""
+	case o.Pose.Position[1] < s.Robot.Y:
+		return "right"
+	}
+	return "left"
+}
 
 // Instruction is the words of an attempt: drawn from those training data use,
 // or, when v asks for it, from the others.

@@ -2,6 +2,7 @@ package data
 
 import (
 	"fmt"
+	"math/rand/v2"
 
 	"cobot_vla/model"
 	"cobot_vla/model/vision"
@@ -9,6 +10,8 @@ import (
 
 // rect is a camera's view in the crops [px]; each is moved by itself.
 type rect struct{ crop, x, y, width, height int }
+
+func (r rect) view() model.View { return model.View{X: r.x, Y: r.y, Width: r.width, Height: r.height} }
 
 // viewsOf are the cameras' views in a file's crops. Where the composite is one crop,
 // its views lie in it as in the composite; else a crop counts as one view.
@@ -60,19 +63,18 @@ func (w *worker) disturb(pixels []byte, obs *model.Observation, words []phrase) 
 	if c.Wording {
 		obs.Instruction, obs.Mobile = words[pick].text, words[pick].mobile
 	}
-	w.paint(pixels)
+	Paint(rng, pixels, c.Colour)
 	side := w.s.geometry.Side
 	for _, v := range w.s.views {
 		dx, dy := rng.IntN(2*c.Shift+1)-c.Shift, rng.IntN(2*c.Shift+1)-c.Shift
 		if dx != 0 || dy != 0 {
-			shift(pixels[v.crop*side*side*3:(v.crop+1)*side*side*3], side, v, dx, dy)
+			Shift(pixels[v.crop*side*side*3:(v.crop+1)*side*side*3], side, v.view(), dx, dy)
 		}
 	}
 }
 
-// paint changes brightness, contrast and the balance of colours, alike in all views.
-func (w *worker) paint(pixels []byte) {
-	c, rng := w.s.cfg.Colour, w.rng
+// Paint changes brightness, contrast and the balance of colours of a picture, RGB, alike in all views, by up to the part c.
+func Paint(rng *rand.Rand, pixels []byte, c float64) {
 	within := func() float64 { return (2*rng.Float64() - 1) * c }
 	bright, contrast := within(), 1+within()
 	var table [3][256]byte
@@ -91,20 +93,20 @@ func (w *worker) paint(pixels []byte) {
 	}
 }
 
-// shift moves what a view shows by dx to the right and dy down; its edges repeat.
-func shift(crop []byte, side int, v rect, dx, dy int) {
-	row := make([]byte, 3*v.width)
-	for k := range v.height {
+// Shift moves what a view shows in a picture, RGB and so many pixels wide, by dx to the right and dy down; its edges repeat.
+func Shift(picture []byte, wide int, v model.View, dx, dy int) {
+	row := make([]byte, 3*v.Width)
+	for k := range v.Height {
 		y := k
 		if dy > 0 { // from below, so that no row is read that was written
-			y = v.height - 1 - k
+			y = v.Height - 1 - k
 		}
-		from := min(max(y-dy, 0), v.height-1)
-		src := crop[((v.y+from)*side+v.x)*3:]
-		for x := range v.width {
-			at := min(max(x-dx, 0), v.width-1)
+		from := min(max(y-dy, 0), v.Height-1)
+		src := picture[((v.Y+from)*wide+v.X)*3:]
+		for x := range v.Width {
+			at := min(max(x-dx, 0), v.Width-1)
 			copy(row[3*x:3*x+3], src[3*at:3*at+3])
 		}
-		copy(crop[((v.y+y)*side+v.x)*3:], row)
+		copy(picture[((v.Y+y)*wide+v.X)*3:], row)
 	}
 }
