@@ -36,7 +36,8 @@ type Config struct {
 	// Out is the run's folder: the checkpoint, state.safetensors to resume from, log.jsonl, curves.png.
 	Out string `json:"-"`
 	// From is the folder of the VITA-VLA that stages one and two start with: vita-base's or
-	// VITA-1.5's for the first, the first's for the second. The second from a base is the baseline only-finetune.
+	// VITA-1.5's for the first, the first's for the second. The second from a base is the baseline only-finetune. Recipe
+	// seer goes on from a Seer; empty: from fresh weights.
 	From string `json:"from,omitempty"`
 	// Teacher is the folder of the Seer: what the first stage learns from, and whose decoder and heads both stages begin with.
 	Teacher string `json:"teacher,omitempty"`

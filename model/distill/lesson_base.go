@@ -89,7 +89,12 @@ func newBaseLesson(r *run) (*baseLesson, error) {
 	return l, nil
 }
 
-func (l *baseLesson) judge(s *Sequence, scale float64, back bool) (float64, error) {
+func (l *baseLesson) judge(batch []Sequence, back bool) (float64, error) {
+	return oneByOne(batch, func(s *Sequence, scale float64) (float64, error) { return l.name(s, scale, back) })
+}
+
+// name is the loss of the words of one sequence.
+func (l *baseLesson) name(s *Sequence, scale float64, back bool) (float64, error) {
 	if len(s.Words) != len(s.Observations) {
 		return 0, fmt.Errorf("a sequence of %d steps has words for %d: this recipe needs data that say what there is to see", len(s.Observations), len(s.Words))
 	}

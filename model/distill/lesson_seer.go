@@ -2,6 +2,7 @@ package distill
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -17,20 +18,39 @@ type seerLesson struct {
 	r         *run
 	s         *Seer
 	config    seer.Config
-	src       fresh
+	src       weights.Source
 	eyes      *continuous.Eyes
 	sentences seer.Sentences
+	fixed     map[string][]float32 // tensors of the vision encoder that do not learn
 }
 
-func newSeerLesson(r *run) (*seerLesson, error) {
-	config := seer.Tiny(r.History)
-	l := &seerLesson{r: r, config: config, src: newFresh(r.Seed, config.Layers), sentences: seer.Sentences{}}
+func newSeerLesson(r *run) (_ *seerLesson, err error) {
+	l := &seerLesson{r: r, config: seer.Tiny(r.History), sentences: seer.Sentences{}}
 	l.config.GripperWidth = r.manifest.Continuous.Gripper == "width"
-	l.src.grid, l.src.width = l.config.Grid(), l.config.VisionHidden
+	first := newFresh(r.Seed, l.config.Layers)
+	first.grid, first.width = l.config.Grid(), l.config.VisionHidden
+	l.src = first
+	if r.From != "" {
+		files, err := seer.OpenFiles(r.From)
+		if err != nil {
+			return nil, fmt.Errorf("the small action model to begin with: %w", err)
+		}
+		defer func() { err = errors.Join(err, files.Close()) }()
+		if files.Config.Steps != r.History || files.Config.GripperWidth != l.config.GripperWidth {
+			return nil, fmt.Errorf("%s has a history of %d steps and a gripper of width: %v, asked for is %d, %v", r.From, files.Config.Steps, files.Config.GripperWidth, r.History, l.config.GripperWidth)
+		}
+		if l.sentences, err = files.Sentences(); err != nil {
+			return nil, err
+		}
+		l.config, l.src = files.Config, weights.Files{Weights: files.Weights}
+	}
 	r.predictions = l.config.Predictions
 	for _, instruction := range r.data.Instructions() {
+		if _, err := l.sentences.Lookup(instruction); err == nil {
+			continue
+		}
 		f := make([]float32, l.config.Text)
-		m, err := l.src.Matrix("sentence "+instruction, 1, l.config.Text)
+		m, err := first.Matrix("sentence "+instruction, 1, l.config.Text)
 		if err != nil {
 			return nil, err
 		}
@@ -42,18 +62,34 @@ func newSeerLesson(r *run) (*seerLesson, error) {
 	if err != nil {
 		return nil, err
 	}
-	if l.s, err = NewSeer(b, l.config, l.src); err != nil {
+	if l.s, err = NewSeer(b, l.config, l.src, max(r.Batch, 1)); err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
-	return l, nil
+	return l, l.keep()
 }
 
-func (l *seerLesson) judge(s *Sequence, scale float64, back bool) (float64, error) {
-	lesson, err := l.r.seerLesson(s, l.eyes, l.sentences)
-	if err != nil {
-		return 0, err
+// keep remembers the tensors of the vision encoder that do not learn.
+func (l *seerLesson) keep() error {
+	l.fixed = map[string][]float32{}
+	for name, rows := range map[string]int{"pos_embed": 1 + l.config.Patches(), "cls_token": 1} {
+		v, err := l.src.Vector("mae."+name, rows*l.config.VisionHidden)
+		if err != nil {
+			return err
+		}
+		l.fixed[name] = v
 	}
-	return l.s.Act(lesson, l.r.Loss, scale, back)
+	return nil
+}
+
+func (l *seerLesson) judge(batch []Sequence, back bool) (float64, error) {
+	lessons := make([]*SeerLesson, len(batch))
+	for i := range batch {
+		var err error
+		if lessons[i], err = l.r.seerLesson(&batch[i], l.eyes, l.sentences); err != nil {
+			return 0, err
+		}
+	}
+	return l.s.Act(lessons, l.r.Loss, 1, back)
 }
 
 func (l *seerLesson) act(s *Sequence) ([][7]float32, error) {
@@ -62,7 +98,7 @@ func (l *seerLesson) act(s *Sequence) ([][7]float32, error) {
 		return nil, err
 	}
 	l.s.Tape.Stop()
-	x, err := features(l.s.Model, lesson)
+	x, err := l.s.Model.Study([]*seer.Lesson{&lesson.Lesson})
 	if err != nil {
 		return nil, err
 	}
@@ -102,14 +138,9 @@ func (l *seerLesson) save() error {
 		}
 		trunk = append(trunk, t)
 	}
-	for _, name := range []string{"pos_embed", "cls_token"} {
-		rows := 1
-		if name == "pos_embed" {
-			rows += l.config.Patches()
-		}
-		vision = append(vision, tensor{name: name, shape: []int{1, rows, l.config.VisionHidden}, values: func() ([]float32, error) {
-			return l.src.Vector("mae."+name, rows*l.config.VisionHidden)
-		}})
+	for name, values := range l.fixed {
+		shape := []int{1, len(values) / l.config.VisionHidden, l.config.VisionHidden}
+		vision = append(vision, tensor{name: name, shape: shape, values: func() ([]float32, error) { return values, nil }})
 	}
 	byName := func(a, b tensor) int { return strings.Compare(a.name, b.name) }
 	slices.SortFunc(trunk, byName)
@@ -177,7 +208,7 @@ func (r *run) openTeacher() (*teacher, error) {
 	}
 	t.close = b.Close
 	t.eyes = continuous.NewEyes(t.config.Sight(), r.manifest.Cameras)
-	if t.model, err = seer.Build(b, t.config, weights.Files{Weights: files.Weights}, seer.Options{}); err != nil {
+	if t.model, err = seer.Build(b, t.config, weights.Files{Weights: files.Weights}, seer.Options{Sequences: 1}); err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
 	return t, nil
@@ -189,7 +220,7 @@ func (t *teacher) features(r *run, s *Sequence) ([]float32, error) {
 	if err != nil {
 		return nil, err
 	}
-	x, err := features(t.model, l)
+	x, err := t.model.Study([]*seer.Lesson{&l.Lesson})
 	if err != nil {
 		return nil, err
 	}

@@ -123,7 +123,11 @@ func (l *vitaLesson) lesson(s *Sequence) (*VITALesson, error) {
 	return lesson, err
 }
 
-func (l *vitaLesson) judge(s *Sequence, scale float64, back bool) (float64, error) {
+func (l *vitaLesson) judge(batch []Sequence, back bool) (float64, error) {
+	return oneByOne(batch, func(s *Sequence, scale float64) (float64, error) { return l.one(s, scale, back) })
+}
+
+func (l *vitaLesson) one(s *Sequence, scale float64, back bool) (float64, error) {
 	lesson, err := l.lesson(s)
 	if err != nil {
 		return 0, err

@@ -17,8 +17,8 @@ import (
 
 // lesson is a student of one recipe: it judges a sequence, acts on it, and writes what it learned.
 type lesson interface {
-	// judge is the loss of a sequence; with back, its derivative times scale is added to the gradients.
-	judge(s *Sequence, scale float64, back bool) (float64, error)
+	// judge is the mean loss of sequences; with back, its derivative is added to the gradients.
+	judge(batch []Sequence, back bool) (float64, error)
 	// acts says whether it can act; act is what it predicts at every step of a sequence, one prediction behind the other.
 	acts() bool
 	act(s *Sequence) ([][7]float32, error)
@@ -114,14 +114,22 @@ func (r *run) Gradients(step int) (course.Batch, error) {
 	if err := r.data.Sample(r.Seed, uint64(step), r.History, r.predictions, r.batch); err != nil {
 		return b, err
 	}
-	for i := range r.batch {
-		loss, err := r.student.judge(&r.batch[i], 1/float64(len(r.batch)), true)
+	var err error
+	b.Loss, err = r.student.judge(r.batch, true)
+	return b, err
+}
+
+// oneByOne judges sequences with what judges one: its derivative times scale.
+func oneByOne(batch []Sequence, judge func(s *Sequence, scale float64) (float64, error)) (mean float64, err error) {
+	part := 1 / float64(len(batch))
+	for i := range batch {
+		loss, err := judge(&batch[i], part)
 		if err != nil {
-			return b, err
+			return 0, err
 		}
-		b.Loss += loss / float64(len(r.batch))
+		mean += part * loss
 	}
-	return b, nil
+	return mean, nil
 }
 
 // Factor implements course.Student.

@@ -1,6 +1,7 @@
 package distill
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"math"
@@ -127,16 +128,16 @@ func TestSeerGradient(t *testing.T) {
 	}
 	l := r.student.(*seerLesson)
 	defer l.close()
-	s := make([]Sequence, 1)
-	if err := toy.Sample(1, 0, 2, 3, s); err != nil {
+	s := make([]Sequence, 2)
+	if err := toy.Sample(1, 0, 2, 3, s); err != nil { // two sequences of two steps
 		t.Fatal(err)
 	}
 	for _, p := range l.s.Params() {
-		if !strings.Contains("mae.blocks.0.attn.qkv.weight perceiver_resampler.latents perceiver_resampler.layers.0.0.to_kv.weight obs_tokens action_pred_token state_projector.weight transformer_backbone.h.1.mlp.c_fc.weight transformer_backbone_position_embedding", p.Name) {
+		if !strings.Contains("mae.patch_embed.proj.weight mae.blocks.0.attn.qkv.weight text_projector.weight cls_token_wrist_projector.weight perceiver_resampler.latents perceiver_resampler.layers.0.0.to_kv.weight obs_tokens action_pred_token state_projector.weight transformer_backbone.h.1.mlp.c_fc.weight transformer_backbone_position_embedding", p.Name) {
 			continue
 		}
 		l.s.Tape.ClearGrads()
-		if _, err := l.judge(&s[0], 1, true); err != nil {
+		if _, err := l.judge(s, true); err != nil {
 			t.Fatal(err)
 		}
 		grad, err := read(l.s.Tape, p.Grad)
@@ -162,7 +163,7 @@ func TestSeerGradient(t *testing.T) {
 			l.s.Tape.Write(p.Value, moved)
 			l.s.Tape.Reload()
 			l.s.Tape.ClearGrads()
-			x, err := l.judge(&s[0], 1, true)
+			x, err := l.judge(s, true)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -210,5 +211,37 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 	c.Recipe, c.Out, c.Steps = RecipeAlign, "x", 1
 	if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "from is empty") || !strings.Contains(err.Error(), "teacher is empty") {
 		t.Errorf("an alignment of nothing: %v", err)
+	}
+}
+
+// TestSeerGoesOn: a Seer taught by another run begins with what that knew.
+func TestSeerGoesOn(t *testing.T) {
+	toy, err := NewToy(84)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := DefaultConfig()
+	first.Recipe, first.Out, first.Steps, first.Batch, first.History, first.Held = RecipeSeer, t.TempDir(), 2, 2, 1, 0
+	if _, err := Run(t.Context(), first, toy); err != nil {
+		t.Fatal(err)
+	}
+	again := first
+	again.From, again.Out, again.Seed, again.Steps, again.Rate = first.Out, t.TempDir(), 9, 1, 1e-12
+	if _, err := Run(t.Context(), again, toy); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{seer.WeightsFile, seer.VisionFile, seer.TextFile} {
+		one, err := os.ReadFile(filepath.Join(first.Out, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		other, err := os.ReadFile(filepath.Join(again.Out, name))
+		if err != nil || !bytes.Equal(one, other) {
+			t.Errorf("%s differs after a step of rate nought, %v", name, err)
+		}
+	}
+	again.Out, again.History = t.TempDir(), 3
+	if _, err := Run(t.Context(), again, toy); err == nil || !strings.Contains(err.Error(), "has a history of 1 steps") {
+		t.Errorf("another history: %v", err)
 	}
 }

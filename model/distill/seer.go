@@ -1,9 +1,6 @@
 package distill
 
 import (
-	"fmt"
-
-	"cobot_vla/model/continuous"
 	"cobot_vla/model/nn"
 	"cobot_vla/model/nn/tape"
 	"cobot_vla/model/seer"
@@ -28,11 +25,7 @@ func learning(t *tape.Tape, prefixes []string) (*tape.Optimiser, error) {
 
 // SeerLesson is one sequence of steps.
 type SeerLesson struct {
-	// Text is the feature of the instruction.
-	Text []float32
-	// Pixels of every step, both cameras, normalised, and States what it felt.
-	Pixels [][]float32
-	States []continuous.State
+	seer.Lesson
 	// Labels are what should be predicted, steps x predictions, one step behind the other.
 	Labels [][7]float32
 }
@@ -44,11 +37,11 @@ type Seer struct {
 	actions actions
 }
 
-// NewSeer builds a student on b, which Close closes.
-func NewSeer(b nn.Gradients, config seer.Config, src weights.Source) (*Seer, error) {
+// NewSeer builds a student on b, which Close closes; it reads up to so many sequences at a time.
+func NewSeer(b nn.Gradients, config seer.Config, src weights.Source, sequences int) (*Seer, error) {
 	s, t := &Seer{}, tape.New(b)
 	var err error
-	if s.Model, err = seer.Build(t, config, src, seer.Options{}); err != nil {
+	if s.Model, err = seer.Build(t, config, src, seer.Options{Sequences: sequences}); err != nil {
 		return nil, err
 	}
 	s.Optimiser, err = learning(t, seerLearns)
@@ -58,36 +51,23 @@ func NewSeer(b nn.Gradients, config seer.Config, src weights.Source) (*Seer, err
 // Close frees everything.
 func (s *Seer) Close() error { return s.Tape.Close() }
 
-// features are the action features of every step of a lesson.
-func features(m *seer.Model, l *SeerLesson) (nn.Buf, error) {
-	if len(l.Pixels) != len(l.States) {
-		return nn.Buf{}, fmt.Errorf("lesson: %d pictures and %d states", len(l.Pixels), len(l.States))
-	}
-	if err := m.Instruct(l.Text); err != nil {
-		return nn.Buf{}, err
-	}
-	slots := make([]int, len(l.Pixels))
-	for i := range slots {
-		slots[i] = i
-		if err := m.See(i, l.Pixels[i], l.States[i]); err != nil {
-			return nn.Buf{}, err
-		}
-	}
-	return m.Predict(slots, true)
-}
-
-// Act is the mean loss of a lesson's actions. With back, its derivative times scale is added to the gradients.
-func (s *Seer) Act(l *SeerLesson, loss ActionLoss, scale float64, back bool) (float64, error) {
+// Act is the mean loss of lessons' actions. With back, its derivative times scale is added to the gradients.
+func (s *Seer) Act(lessons []*SeerLesson, loss ActionLoss, scale float64, back bool) (float64, error) {
 	if back {
 		s.Tape.Record()
 	} else {
 		s.Tape.Stop()
 	}
-	x, err := features(s.Model, l)
+	read := make([]*seer.Lesson, len(lessons))
+	var labels [][7]float32
+	for i, l := range lessons {
+		read[i], labels = &l.Lesson, append(labels, l.Labels...)
+	}
+	x, err := s.Model.Study(read)
 	if err != nil {
 		return 0, err
 	}
-	return s.actions.judge(s.Tape, s.Model.Heads().Apply(x), l.Labels, loss, scale, back)
+	return s.actions.judge(s.Tape, s.Model.Heads().Apply(x), labels, loss, scale, back)
 }
 
 // actions compare predictions with labels.

@@ -13,12 +13,15 @@ import (
 type Options struct {
 	// Foresight also loads the image decoder, which training needs.
 	Foresight bool
+	// Sequences is how many Study reads at a time; 0 for none.
+	Sequences int
 }
 
 // Model is the network with its weights on a backend. One goroutine at a time may use it.
 type Model struct {
-	config Config
-	b      nn.Backend
+	config  Config
+	options Options
+	b       nn.Backend
 
 	vision     *layers.ViT
 	visionNorm nn.Norm
@@ -34,6 +37,7 @@ type Model struct {
 	trunkNorm      nn.Norm
 	heads          *Heads
 	foresight      *foresight
+	study          *study
 
 	ids      nn.Tokens
 	sentence nn.Buf // [1, T] the sentence's feature
@@ -54,28 +58,30 @@ func Build(b nn.Backend, config Config, src weights.Source, o Options) (*Model, 
 	}
 	l := weights.NewLoader(b, src)
 	c := config
-	e, h, rows := c.VisionHidden, c.Hidden, c.Steps*c.tokens()
+	e, h := c.VisionHidden, c.Hidden
+	sequences := max(o.Sequences, 1)
+	rows := sequences * c.Steps * c.tokens()
 	m := &Model{
-		config: config, b: b,
+		config: config, options: o, b: b,
 		resampler: newResampler(l, c),
 		text:      l.Exact("text_projector", h, c.Text),
 		patches:   [views]nn.Weight{l.Linear("image_primary_projector", h, e), l.Linear("image_wrist_projector", h, e)},
 		class:     [views]nn.Weight{l.Linear("cls_token_primary_projector", h, e), l.Linear("cls_token_wrist_projector", h, e)},
-		state:     NewStateEncoder(l, "", h, 1),
+		state:     NewStateEncoder(l, "", h, max(o.Sequences*c.Steps, 1)),
 		positions: l.Table("transformer_backbone_position_embedding", c.Steps, h),
 		embedNorm: l.LayerNorm("embedding_layer_norm", h, trunkEps),
 		trunkNorm: l.LayerNorm("transformer_backbone.ln_f", h, trunkEps),
-		heads:     NewHeads(l, "", h, c.Steps*c.Predictions),
+		heads:     NewHeads(l, "", h, sequences*c.Steps*c.Predictions),
 		ids:       b.Tokens(max(rows, 2*c.Foresight+c.Predictions)),
 		sentence:  b.Buf(1, c.Text),
 		seen:      b.Buf(views*(1+c.Patches()), e),
 		frames:    b.Buf(c.Steps*c.context(), h),
 		query:     b.Buf(2*c.Foresight+c.Predictions, h),
 		x:         b.Buf(rows, h), moved: b.Buf(rows, h),
-		action:  b.Buf(c.Steps*c.Predictions, h),
+		action:  b.Buf(sequences*c.Steps*c.Predictions, h),
 		layouts: map[[2]int]*layout{},
 	}
-	m.vision, m.visionNorm = newVision(l, c)
+	m.vision, m.visionNorm = newVision(l, c, max(o.Sequences*c.Steps, 1))
 	m.queries = l.Weight(nn.WeightSpec{Name: "queries", Exact: true, Parts: []nn.Matrix{
 		weights.Named("obs_tokens", nn.FromSlice(views*c.Foresight, h, l.Vector("obs_tokens", views*c.Foresight*h), nil)),
 		weights.Named("action_pred_token", nn.FromSlice(c.Predictions, h, l.Vector("action_pred_token", c.Predictions*h), nil)),
@@ -93,6 +99,9 @@ func Build(b nn.Backend, config Config, src weights.Source, o Options) (*Model, 
 		})
 	}
 	m.trunk.Reserve(b, rows, c.Heads, h/c.Heads, 4*h)
+	if o.Sequences > 0 {
+		m.study = newStudy(b, c, o.Sequences)
+	}
 	if o.Foresight {
 		m.foresight = newForesight(l, c)
 	}

@@ -9,9 +9,9 @@ import (
 // Prefix of the vision encoder's tensors among the others; its own file has them without.
 const visionPrefix = "mae."
 
-// newVision loads the masked autoencoder's encoder, for two images at a time: the original
+// newVision loads the masked autoencoder's encoder, for so many steps' images at a time: the original
 // shuffles the patches even where it masks none, which changes nothing.
-func newVision(l *weights.Loader, c Config) (*layers.ViT, nn.Norm) {
+func newVision(l *weights.Loader, c Config, steps int) (*layers.ViT, nn.Norm) {
 	b, width, inner := l.Backend(), c.VisionHidden, 4*c.VisionHidden
 	v := &layers.ViT{
 		Patch: l.Exact(visionPrefix+"patch_embed.proj", width, 3*c.Patch*c.Patch),
@@ -30,7 +30,7 @@ func newVision(l *weights.Loader, c Config) (*layers.ViT, nn.Norm) {
 	}
 	v.Act = nn.GELU
 	v.Blocks = weights.VisionBlocks(l, visionPrefix+"blocks.", c.VisionLayers, width, inner, visionEps)
-	v.Reserve(b, views, c.VisionHeads, width/c.VisionHeads, inner)
+	v.Reserve(b, steps*views, c.VisionHeads, width/c.VisionHeads, inner)
 	return v, l.LayerNorm(visionPrefix+"norm", width, visionEps)
 }
 

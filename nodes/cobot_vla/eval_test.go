@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"cobot_vla/drivers/mujoco/scene"
 	"cobot_vla/model/eval"
 )
 
@@ -106,12 +107,39 @@ func TestEvalRefuses(t *testing.T) {
 		"leave --task":                   func(c *evalCmd) { c.Suite = "table" },
 		`--randomise "colour"`:           func(c *evalCmd) { c.Randomise = []string{"colour"} },
 		"is unknown: use one of":         func(c *evalCmd) { c.Tasks = []string{"fly"} },
+		"is not a task of one arm":       func(c *evalCmd) { c.Arm = "left" },
+		"on either side":                 func(c *evalCmd) { c.Arm, c.Tasks, c.Chains, c.Length = "left", []string{"click_bell"}, 1, 2 },
 		"no such file":                   func(c *evalCmd) { c.Checkpoint = "nothing" },
 	} {
 		c := evaluation(t.TempDir())
 		change(&c)
 		if err := c.Run(testApp(t)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
+		}
+	}
+}
+
+// TestEvalOfOneArm counts only starts that the arm does, as many as are asked for.
+func TestEvalOfOneArm(t *testing.T) {
+	c := evaluation(t.TempDir())
+	c.Tasks, c.Arm, c.Settings, c.Episodes = []string{"click_bell"}, "right", []string{eval.Seen}, 5
+	if err := c.complete(); err != nil {
+		t.Fatal(err)
+	}
+	groups, err := c.groups()
+	if err != nil {
+		t.Fatal(err)
+	}
+	task, err := scene.ByName("click_bell")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(groups) != 1 || len(groups[0].trials) != 5 {
+		t.Fatalf("%d groups", len(groups))
+	}
+	for _, trial := range groups[0].trials {
+		if arm := task.Arm(task.Sample(trial.line.Seed, 1)); arm != "right" {
+			t.Errorf("seed %d is for the %s arm", trial.line.Seed, arm)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"cobot_vla/drivers/mujoco/scene"
@@ -12,6 +13,7 @@ import (
 	"cobot_vla/model/expert"
 	"cobot_vla/msgs"
 	"cobot_vla/nodes/policy"
+	"cobot_vla/nodes/proprioception"
 	"cobot_vla/nodes/rcl"
 	"cobot_vla/nodes/rcl/intra"
 	"cobot_vla/nodes/recorder"
@@ -168,10 +170,37 @@ func (s *stage) addDemonstrator() error {
 	if s.r.Demonstrator == "" {
 		return nil
 	}
-	return s.g.make("demonstrator", rcl.Args{}, func(_ *graph, n *rcl.Node) (err error) {
+	args, err := s.ownFeeling()
+	if err != nil {
+		return err
+	}
+	return s.g.make("demonstrator", args, func(_ *graph, n *rcl.Node) (err error) {
 		cfg := policy.DefaultConfig()
 		cfg.Policy = s.r.Demonstrator
 		s.label, err = policy.NewDemonstrator(n, cfg, openPolicy)
+		return err
+	})
+}
+
+// ownFeeling gives the demonstrator proprioception of its own where the policy that moves the robot feels less of it, as
+// one of one arm does.
+func (s *stage) ownFeeling() (args rcl.Args, err error) {
+	mover, err := bind(s.r.Policy, s.r.Checkpoint, "")
+	if err != nil {
+		return args, err
+	}
+	label, err := bind(s.r.Demonstrator, "", "")
+	if err != nil || slices.Equal(mover.manifest.Proprioception, label.manifest.Proprioception) {
+		return args, err
+	}
+	if s.r.Guide.Rate > 0 {
+		return args, fmt.Errorf("--takeover %g: policy %s feels %d numbers, the expert %d: it can't act in its place; leave it out", s.r.Guide.Rate, s.r.Policy, len(mover.manifest.Proprioception), len(label.manifest.Proprioception))
+	}
+	args.Remaps = []rcl.Remap{{From: "observation/proprioception", To: "/demonstration/observation/proprioception"}}
+	return args, s.g.make("demonstrator_proprioception", args, func(_ *graph, n *rcl.Node) error {
+		cfg := proprioception.DefaultConfig()
+		cfg.Policy = s.r.Demonstrator
+		_, err := proprioception.New(n, cfg, openEncoder)
 		return err
 	})
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"slices"
 
 	"cobot_vla/model/checkpoint"
 	"cobot_vla/model/distill"
@@ -28,7 +29,7 @@ type recipeFlags struct {
 func (c *trainRunCmd) recipe(a *app) error {
 	gripper := map[string]string{string(distill.Width): "width"}[c.GripperLoss]
 	data, err := openSequences(a.ctx, c.Data, sequencesConfig{
-		side: c.Arm, gripper: cmp.Or(gripper, "binary"), selection: c.Selection, relative: c.Relative, stride: max(c.Stride, 1), draw: c.drawFlags.config(),
+		side: c.Arm, gripper: cmp.Or(gripper, "binary"), selection: c.Selection, relative: c.Relative, stride: max(c.Stride, 1), known: slices.DeleteFunc([]string{c.Teacher, c.From}, func(dir string) bool { return dir == "" }), draw: c.drawFlags.config(),
 	})
 	if err != nil {
 		return err

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"math/rand/v2"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"time"
@@ -38,11 +40,12 @@ type sequences struct {
 
 // sequencesConfig is how demonstrations become sequences.
 type sequencesConfig struct {
-	side      string  // the arm that is taught
-	gripper   string  // binary or width
-	selection string  // what is done of the predicted steps
-	relative  float64 // most that a joint goes from where it was measured [rad]; 0 for places
-	stride    int     // steps of the recording between two of a sequence
+	side      string   // the arm that is taught
+	gripper   string   // binary or width
+	selection string   // what is done of the predicted steps
+	relative  float64  // most that a joint goes from where it was measured [rad]; 0 for places
+	stride    int      // steps of the recording between two of a sequence
+	known     []string // folders of checkpoints: the first that has statistics gives them, else the data do
 	draw      data.Config
 }
 
@@ -123,7 +126,9 @@ func openSequences(ctx context.Context, paths []string, c sequencesConfig) (dist
 	if len(s.tasks) == 0 {
 		return nil, fmt.Errorf("%d episodes, and in none of them the %s arm does what has three steps or more", episodes, c.side)
 	}
-	s.stats = m.statistics(s.manifest)
+	if s.stats, err = c.statistics(s.manifest, &m); err != nil {
+		return nil, err
+	}
 	s.file, err = s.stats.YAML(fmt.Sprintf("Statistics of the %s arm in %d stretches of %d demonstrations.", c.side, stretches, episodes))
 	return s, err
 }
@@ -159,6 +164,21 @@ func (s *sequences) composite(file string) error {
 		s.manifest.Cameras = appendNew(s.manifest.Cameras, name)
 	}
 	return nil
+}
+
+// statistics of the checkpoint that is gone on from, for what it learned is in their terms; else of the data.
+func (c sequencesConfig) statistics(manifest checkpoint.Manifest, m *moments7) (calibration.Statistics, error) {
+	for _, dir := range c.known {
+		stats, err := calibration.LoadStatistics(filepath.Join(dir, manifest.Statistics))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil {
+			stats, err = stats.Select(manifest.Proprioception, manifest.Action.Names)
+		}
+		return stats, err
+	}
+	return m.statistics(manifest), nil
 }
 
 // cut reads episodes, several at once, and cuts their stretches.
