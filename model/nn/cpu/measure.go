@@ -41,10 +41,13 @@ func (b *Backend) Measure(ctx context.Context, now func() time.Time) (Machine, e
 		if ctx.Err() != nil {
 			return m, ctx.Err()
 		}
-		j := &peakJob{b: b, run: [...]kernels.Tile{b.k.F32, b.k.BF16, b.k.I8}[e]}
+		j := &peakJob{b: b, run: [...]kernels.Tile{b.k.F32, b.k.BF16, b.k.I8}[e], rows: kernels.TileRows}
+		if wide := [...]kernels.Tile{nil, b.k.WideBF16, b.k.WideI8}[e]; wide != nil { // what products of many rows use
+			j.run, j.rows = wide, kernels.WideRows
+		}
 		const tasks = 64
-		ops := float64(tasks*peakTiles*peakGroups) * 2 * kernels.TileRows * panel * float64(element(e).perGroup())
-		j.a, j.panel = make([]byte, kernels.TileRows*peakLDA), make([]byte, peakGroups*groupBytes)
+		ops := float64(tasks*peakTiles*peakGroups) * 2 * float64(j.rows) * panel * float64(element(e).perGroup())
+		j.a, j.panel = make([]byte, j.rows*peakLDA), make([]byte, peakGroups*groupBytes)
 		m.Tera[name] = ops / 1e12 / b.shortest(now, 3, j, tasks)
 	}
 	return m, nil
@@ -86,12 +89,13 @@ const (
 type peakJob struct {
 	b        *Backend
 	run      kernels.Tile
+	rows     int
 	a, panel []byte
 }
 
 func (j *peakJob) task(worker, _ int) {
 	s := &j.b.scratch[worker]
 	for range peakTiles {
-		j.run(tilePointer(s.tile[:]), unsafe.Pointer(&j.a[0]), peakLDA, kernels.TileRows, unsafe.Pointer(&j.panel[0]), peakGroups)
+		j.run(tilePointer(s.tile[:]), unsafe.Pointer(&j.a[0]), peakLDA, j.rows, unsafe.Pointer(&j.panel[0]), peakGroups)
 	}
 }
