@@ -90,11 +90,12 @@ func (r *Robot) command(width float64) float32 {
 func (r *Robot) Action(p Prediction, state []float64) []float64 {
 	out := make([]float64, Joints+1)
 	for i := range Joints {
-		out[i] = between(r.stats.ActMin[i], r.stats.ActMax[i], (p[i]+1)/2)
-		if r.spec.Relative > 0 {
-			to := state[i] + min(max(p[i], -1), 1)*r.spec.Relative
-			out[i] = min(max(to, r.stats.ActMin[i]), r.stats.ActMax[i])
+		if r.spec.Relative == 0 {
+			out[i] = between(r.stats.ActMin[i], r.stats.ActMax[i], (p[i]+1)/2)
+			continue
 		}
+		to := state[i] + min(max(p[i], -1), 1)*r.spec.Relative
+		out[i] = min(max(to, r.stats.ActMin[i]), r.stats.ActMax[i])
 	}
 	g := p[Joints]
 	if r.spec.Gripper == "binary" {

@@ -59,7 +59,7 @@ func Build(b nn.Backend, config Config, src weights.Source, o Options) (*Model, 
 	l := weights.NewLoader(b, src)
 	c := config
 	e, h := c.VisionHidden, c.Hidden
-	sequences := max(o.Sequences, 1)
+	sequences, frames := max(o.Sequences, 1), max(o.Sequences*c.Steps, 1)
 	rows := sequences * c.Steps * c.tokens()
 	m := &Model{
 		config: config, options: o, b: b,
@@ -67,7 +67,7 @@ func Build(b nn.Backend, config Config, src weights.Source, o Options) (*Model, 
 		text:      l.Exact("text_projector", h, c.Text),
 		patches:   [views]nn.Weight{l.Linear("image_primary_projector", h, e), l.Linear("image_wrist_projector", h, e)},
 		class:     [views]nn.Weight{l.Linear("cls_token_primary_projector", h, e), l.Linear("cls_token_wrist_projector", h, e)},
-		state:     NewStateEncoder(l, "", h, max(o.Sequences*c.Steps, 1)),
+		state:     NewStateEncoder(l, "", h, frames),
 		positions: l.Table("transformer_backbone_position_embedding", c.Steps, h),
 		embedNorm: l.LayerNorm("embedding_layer_norm", h, trunkEps),
 		trunkNorm: l.LayerNorm("transformer_backbone.ln_f", h, trunkEps),
@@ -81,7 +81,7 @@ func Build(b nn.Backend, config Config, src weights.Source, o Options) (*Model, 
 		action:  b.Buf(sequences*c.Steps*c.Predictions, h),
 		layouts: map[[2]int]*layout{},
 	}
-	m.vision, m.visionNorm = newVision(l, c, max(o.Sequences*c.Steps, 1))
+	m.vision, m.visionNorm = newVision(l, c, frames)
 	m.queries = l.Weight(nn.WeightSpec{Name: "queries", Exact: true, Parts: []nn.Matrix{
 		weights.Named("obs_tokens", nn.FromSlice(views*c.Foresight, h, l.Vector("obs_tokens", views*c.Foresight*h), nil)),
 		weights.Named("action_pred_token", nn.FromSlice(c.Predictions, h, l.Vector("action_pred_token", c.Predictions*h), nil)),
@@ -163,21 +163,32 @@ func (m *Model) Predict(slots []int, every bool) (nn.Buf, error) {
 			index[r] = int32(slots[int(i)/c.context()]*c.context()) + i%int32(c.context())
 		}
 	}
-	x, moved := m.x.View(0, l.rows), m.moved.View(0, l.rows)
+	x := m.x.View(0, l.rows)
 	m.b.Gather(x, m.frames, index)
+	return m.think(x, l.queries, l.step, l.actions, l.rows, []nn.Mask{l.mask})
+}
+
+// think runs the trunk over context that lies in x, and gives the action features: queries say where foresight and action
+// tokens go, step of every row its step, actions which rows are asked for. masks are those of 1, 2, … sequences of
+// each rows, and the last is how many go through at a time.
+func (m *Model) think(x nn.Buf, queries, step, actions []int32, each int, masks []nn.Mask) (nn.Buf, error) {
+	moved := m.moved.View(0, x.Rows)
 	m.lookUp(m.query, m.queries)
-	m.b.Gather(x, m.query, l.queries)
-	m.b.Put(m.ids, l.step)
+	m.b.Gather(x, m.query, queries)
+	m.b.Put(m.ids, step)
 	m.b.Embed(moved, m.positions, m.ids)
 	m.b.Linear(x, moved, nil, nn.Op{Residual: true})
 	m.look("tokens", x)
 	m.b.Linear(x, x, nil, nn.Op{Norm: m.embedNorm})
 	m.look("tokens_normed", x)
-	m.trunk.Forward(x, l.mask)
+	for from := 0; from < x.Rows; from += len(masks) * each {
+		n := min(len(masks)*each, x.Rows-from)
+		m.trunk.Forward(x.View(from, n), masks[n/each-1])
+	}
 	m.b.Linear(x, x, nil, nn.Op{Norm: m.trunkNorm})
 	m.look("output", x)
-	action := m.action.View(0, len(l.actions))
-	m.b.Gather(action, x, l.actions)
+	action := m.action.View(0, len(actions))
+	m.b.Gather(action, x, actions)
 	return action, m.b.Sync()
 }
 

@@ -17,10 +17,9 @@ type Lesson struct {
 
 // study is the workspace of Study: products of many rows take a processor little more time than those of few.
 type study struct {
-	sequences int
-	text      nn.Buf // [n, T]
-	seen      nn.Buf // [n S views (1+G), E]
-	classes   nn.Buf // [n S, E] of one view
+	text    nn.Buf // [n, T]
+	seen    nn.Buf // [n S views (1+G), E]
+	classes nn.Buf // [n S, E] of one view
 	// What becomes the trunk's context, by kind: sentences [n, H], states [n S, H], latents [n S views N, H] and
 	// classes of each view [n S, H].
 	said, felt, latents nn.Buf
@@ -45,8 +44,7 @@ const trunkSequences = 3
 func newStudy(b nn.Backend, c Config, n int) *study {
 	frames := n * c.Steps
 	s := &study{
-		sequences: n,
-		text:      b.Buf(n, c.Text), seen: b.Buf(frames*views*(1+c.Patches()), c.VisionHidden), classes: b.Buf(frames, c.VisionHidden),
+		text: b.Buf(n, c.Text), seen: b.Buf(frames*views*(1+c.Patches()), c.VisionHidden), classes: b.Buf(frames, c.VisionHidden),
 		said: b.Buf(n, c.Hidden), felt: b.Buf(frames, c.Hidden), latents: b.Buf(frames*views*c.Latents, c.Hidden),
 		plans: map[[2]int]*studyPlan{},
 	}
@@ -60,7 +58,7 @@ func newStudy(b nn.Backend, c Config, n int) *study {
 // their steps, [sequences steps A, H], for a model with Options.Sequences. What it gives is what See and Predict give of each.
 func (m *Model) Study(lessons []*Lesson) (nn.Buf, error) {
 	c, s := m.config, m.study
-	if s == nil || len(lessons) < 1 || len(lessons) > s.sequences {
+	if len(lessons) < 1 || len(lessons) > m.options.Sequences {
 		return nn.Buf{}, fmt.Errorf("study: %d sequences, the model was built for %d", len(lessons), m.options.Sequences)
 	}
 	steps := len(lessons[0].Pixels)
@@ -94,7 +92,7 @@ func (m *Model) Study(lessons []*Lesson) (nn.Buf, error) {
 		latents := m.resampler.run(seen.View(image*patches+1, patches-1))
 		m.b.Linear(s.latents.View(image*c.Latents, c.Latents), latents, m.patches[image%views], nn.Op{Norm: m.resampler.norm})
 	}
-	x, moved := m.x.View(0, plan.rows), m.moved.View(0, plan.rows)
+	x := m.x.View(0, plan.rows)
 	m.b.Gather(x, said, plan.said)
 	m.b.Gather(x, felt, plan.felt)
 	m.b.Gather(x, s.latents.View(0, frames*views*c.Latents), plan.latents)
@@ -104,20 +102,7 @@ func (m *Model) Study(lessons []*Lesson) (nn.Buf, error) {
 		m.b.Linear(class, classes, m.class[v], nn.Op{})
 		m.b.Gather(x, class, plan.class[v])
 	}
-	m.lookUp(m.query, m.queries)
-	m.b.Gather(x, m.query, plan.queries)
-	m.b.Put(m.ids, plan.step)
-	m.b.Embed(moved, m.positions, m.ids)
-	m.b.Linear(x, moved, nil, nn.Op{Residual: true})
-	m.b.Linear(x, x, nil, nn.Op{Norm: m.embedNorm})
-	for from := 0; from < plan.rows; from += trunkSequences * plan.each {
-		n := min(trunkSequences*plan.each, plan.rows-from)
-		m.trunk.Forward(x.View(from, n), plan.masks[n/plan.each-1])
-	}
-	m.b.Linear(x, x, nil, nn.Op{Norm: m.trunkNorm})
-	action := m.action.View(0, len(plan.actions))
-	m.b.Gather(action, x, plan.actions)
-	return action, m.b.Sync()
+	return m.think(x, plan.queries, plan.step, plan.actions, plan.each, plan.masks[:])
 }
 
 // studyPlan lays n sequences of so many steps one behind the other; none sees another's tokens.

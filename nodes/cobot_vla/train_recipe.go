@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"slices"
 
 	"cobot_vla/model/checkpoint"
 	"cobot_vla/model/distill"
@@ -27,9 +26,12 @@ type recipeFlags struct {
 
 // recipe teaches by a recipe of distill. Flags that it shares with LLaVA-VLA's training keep their meaning.
 func (c *trainRunCmd) recipe(a *app) error {
-	gripper := map[string]string{string(distill.Width): "width"}[c.GripperLoss]
+	gripper := "binary"
+	if c.GripperLoss == string(distill.Width) {
+		gripper = "width"
+	}
 	data, err := openSequences(a.ctx, c.Data, sequencesConfig{
-		side: c.Arm, gripper: cmp.Or(gripper, "binary"), selection: c.Selection, relative: c.Relative, stride: max(c.Stride, 1), known: slices.DeleteFunc([]string{c.Teacher, c.From}, func(dir string) bool { return dir == "" }), draw: c.drawFlags.config(),
+		side: c.Arm, gripper: gripper, selection: c.Selection, relative: c.Relative, stride: max(c.Stride, 1), known: []string{c.Teacher, c.From}, draw: c.drawFlags.config(),
 	})
 	if err != nil {
 		return err

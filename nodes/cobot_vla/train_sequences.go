@@ -30,6 +30,7 @@ import (
 type sequences struct {
 	config       sequencesConfig
 	manifest     checkpoint.Manifest
+	views        [2]vision.Rect // of the cameras that are looked at, in the recorded pictures
 	stats        calibration.Statistics
 	file         []byte          // the same as statistics.yaml
 	tasks        [][]sequenceRun // those to learn from: by task, where every task is drawn as often
@@ -45,7 +46,7 @@ type sequencesConfig struct {
 	selection string   // what is done of the predicted steps
 	relative  float64  // most that a joint goes from where it was measured [rad]; 0 for places
 	stride    int      // steps of the recording between two of a sequence
-	known     []string // folders of checkpoints: the first that has statistics gives them, else the data do
+	known     []string // folders of checkpoints, or "": the first that has statistics gives them, else the data do
 	draw      data.Config
 }
 
@@ -82,12 +83,12 @@ func openSequences(ctx context.Context, paths []string, c sequencesConfig) (dist
 	}
 	var m moments7
 	episodes, stretches := 0, 0
-	for _, task := range order {
-		if task == order[0] {
-			if err := s.composite(tasks[task][0]); err != nil {
-				return nil, err
-			}
+	if len(order) > 0 {
+		if err := s.composite(tasks[order[0]][0]); err != nil {
+			return nil, err
 		}
+	}
+	for _, task := range order {
 		cut, err := s.cut(ctx, tasks[task])
 		if err != nil {
 			return nil, err
@@ -148,8 +149,8 @@ func (c sequencesConfig) manifest() (checkpoint.Manifest, error) {
 	return m, nil
 }
 
-// composite takes the pictures' layout from a recording: what is taught sees them in the same. All of the robot's cameras
-// that are in it are named, first those that are looked at.
+// composite takes the pictures' layout from a recording: what is taught sees them in the same, and all others must have it.
+// All of the robot's cameras that are in it are named, first those that are looked at.
 func (s *sequences) composite(file string) error {
 	d, err := demonstration.Read(file, false)
 	if err != nil {
@@ -158,6 +159,17 @@ func (s *sequences) composite(file string) error {
 	m, _, err := expert.Files()
 	if err != nil {
 		return err
+	}
+	views, _, err := vision.Views(d.Size, d.Layout, m.Cameras)
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	for i, name := range s.manifest.Cameras {
+		k := slices.IndexFunc(views, func(r vision.Rect) bool { return r.Name == name })
+		if k < 0 {
+			return fmt.Errorf("%s: its pictures show no %s camera", file, name)
+		}
+		s.views[i] = views[k]
 	}
 	s.manifest.Layout, s.manifest.ImageWidth, s.manifest.ImageHeight = d.Layout, d.Size.Width, d.Size.Height
 	for _, name := range m.Cameras {
@@ -169,6 +181,9 @@ func (s *sequences) composite(file string) error {
 // statistics of the checkpoint that is gone on from, for what it learned is in their terms; else of the data.
 func (c sequencesConfig) statistics(manifest checkpoint.Manifest, m *moments7) (calibration.Statistics, error) {
 	for _, dir := range c.known {
+		if dir == "" {
+			continue
+		}
 		stats, err := calibration.LoadStatistics(filepath.Join(dir, manifest.Statistics))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -224,9 +239,8 @@ func (s *sequences) stretches(d demonstration.Demonstration, start *taskStart) (
 	if !moves(d, act) {
 		return nil, nil
 	}
-	views, err := s.views(d)
-	if err != nil {
-		return nil, err
+	if d.Layout != s.manifest.Layout || d.Size != (vision.Size{Width: s.manifest.ImageWidth, Height: s.manifest.ImageHeight}) {
+		return nil, fmt.Errorf("its pictures are %v in layout %s, the first episode's %d x %d in %s", d.Size, d.Layout, s.manifest.ImageWidth, s.manifest.ImageHeight, s.manifest.Layout)
 	}
 	var run sequenceRun
 	end := func() {
@@ -241,7 +255,7 @@ func (s *sequences) stretches(d demonstration.Demonstration, start *taskStart) (
 			end()
 			continue
 		}
-		obs, err := s.observe(sample.Image, views)
+		obs, err := s.observe(sample.Image)
 		if err != nil {
 			return nil, err
 		}
@@ -257,34 +271,10 @@ func (s *sequences) stretches(d demonstration.Demonstration, start *taskStart) (
 	return runs, nil
 }
 
-// views are where the two cameras lie in the recorded pictures.
-func (s *sequences) views(d demonstration.Demonstration) ([2]vision.Rect, error) {
-	var found [2]vision.Rect
-	m, _, err := expert.Files()
-	if err != nil {
-		return found, err
-	}
-	views, _, err := vision.Views(d.Size, d.Layout, m.Cameras)
-	if err != nil {
-		return found, err
-	}
-	if d.Layout != s.manifest.Layout || d.Size != (vision.Size{Width: s.manifest.ImageWidth, Height: s.manifest.ImageHeight}) {
-		return found, fmt.Errorf("its pictures are %v in layout %s, the first episode's %d x %d in %s", d.Size, d.Layout, s.manifest.ImageWidth, s.manifest.ImageHeight, s.manifest.Layout)
-	}
-	for i, name := range s.manifest.Cameras[:len(found)] {
-		k := slices.IndexFunc(views, func(r vision.Rect) bool { return r.Name == name })
-		if k < 0 {
-			return found, fmt.Errorf("its pictures show no %s camera", name)
-		}
-		found[i] = views[k]
-	}
-	return found, nil
-}
-
 // observe puts both views side by side, at the size they are kept.
-func (s *sequences) observe(image vision.Image, views [2]vision.Rect) (model.Observation, error) {
+func (s *sequences) observe(image vision.Image) (model.Observation, error) {
 	obs := model.Observation{Width: 2 * sequenceSide, Height: sequenceSide, Image: make([]byte, 3*2*sequenceSide*sequenceSide)}
-	for i, v := range views {
+	for i, v := range s.views {
 		cut := vision.NewImage(v.Width, v.Height)
 		for y := range v.Height {
 			copy(cut.Pix[3*y*v.Width:3*(y+1)*v.Width], image.Pix[3*((v.Y+y)*image.Width+v.X):])
@@ -380,17 +370,10 @@ func (s *sequences) disturb(rng *rand.Rand, q *distill.Sequence, words []string)
 		o.Image = slices.Clone(o.Image)
 		data.Paint(rand.New(rand.NewPCG(colours, 0)), o.Image, c.Colour)
 		for _, v := range o.Views {
-			if dx, dy := rng.IntN(2*c.Shift+1)-c.Shift, rng.IntN(2*c.Shift+1)-c.Shift; dx != 0 || dy != 0 {
-				data.Shift(o.Image, o.Width, v, dx, dy)
-			}
+			c.Move(rng, o.Image, o.Width, v)
 		}
 		felt := slices.Clone(o.State)
-		for k := range felt {
-			felt[k] += rng.NormFloat64() * c.Noise * s.stats.Std[k]
-			if rng.Float64() < c.Dropout || blind {
-				felt[k] = s.stats.Mean[k]
-			}
-		}
+		c.Feel(rng, felt, s.stats, blind)
 		q.Felt = append(q.Felt, felt)
 	}
 }

@@ -48,8 +48,7 @@ func (s seedsOf) start(file string) (*taskStart, error) {
 type sayer struct {
 	instruction string
 	start       *taskStart
-	held        bool
-	left        bool
+	held        bool // closed on something, now or before
 }
 
 // closedBelow is a gripper that was told to close [m].
@@ -58,13 +57,12 @@ const closedBelow = 0.03
 // step says what there is to see where the gripper is told to go to a width [m].
 func (s *sayer) step(width float64) string {
 	closed := width < closedBelow
-	s.left = s.left || s.held && !closed
 	s.held = s.held || closed
 	phase := "reaching"
 	switch {
 	case closed:
 		phase = "holding"
-	case s.left:
+	case s.held:
 		phase = "leaving"
 	}
 	words := s.instruction + "; " + phase

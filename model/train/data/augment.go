@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 
+	"cobot_vla/calibration"
 	"cobot_vla/model"
 	"cobot_vla/model/vision"
 )
@@ -44,18 +45,7 @@ func (w *worker) disturb(pixels []byte, obs *model.Observation, words []phrase) 
 	stats := w.reader.Statistics()
 
 	blind := rng.Float64() < c.Blind
-	touched := blind
-	for i := range obs.State {
-		noise, drop := rng.NormFloat64(), rng.Float64() < c.Dropout
-		if c.Noise > 0 {
-			obs.State[i] += noise * c.Noise * stats.Std[i]
-			touched = true
-		}
-		if drop || blind {
-			obs.State[i] = stats.Mean[i]
-			touched = true
-		}
-	}
+	touched := c.Feel(rng, obs.State, stats, blind)
 	if touched {
 		obs.Bins = nil // they are another state's
 	}
@@ -66,10 +56,31 @@ func (w *worker) disturb(pixels []byte, obs *model.Observation, words []phrase) 
 	Paint(rng, pixels, c.Colour)
 	side := w.s.geometry.Side
 	for _, v := range w.s.views {
-		dx, dy := rng.IntN(2*c.Shift+1)-c.Shift, rng.IntN(2*c.Shift+1)-c.Shift
-		if dx != 0 || dy != 0 {
-			Shift(pixels[v.crop*side*side*3:(v.crop+1)*side*side*3], side, v.view(), dx, dy)
+		c.Move(rng, pixels[v.crop*side*side*3:(v.crop+1)*side*side*3], side, v.view())
+	}
+}
+
+// Feel disturbs proprioception: noise, numbers that are their mean, or all of them when blind. It says whether any may have changed.
+func (c Config) Feel(rng *rand.Rand, state []float64, stats calibration.Statistics, blind bool) (touched bool) {
+	touched = blind
+	for i := range state {
+		noise, drop := rng.NormFloat64(), rng.Float64() < c.Dropout
+		if c.Noise > 0 {
+			state[i] += noise * c.Noise * stats.Std[i]
+			touched = true
 		}
+		if drop || blind {
+			state[i] = stats.Mean[i]
+			touched = true
+		}
+	}
+	return touched
+}
+
+// Move shifts a view by up to Shift pixels each way, in a picture so many pixels wide.
+func (c Config) Move(rng *rand.Rand, picture []byte, wide int, v model.View) {
+	if dx, dy := rng.IntN(2*c.Shift+1)-c.Shift, rng.IntN(2*c.Shift+1)-c.Shift; dx != 0 || dy != 0 {
+		shift(picture, wide, v, dx, dy)
 	}
 }
 
@@ -93,8 +104,8 @@ func Paint(rng *rand.Rand, pixels []byte, c float64) {
 	}
 }
 
-// Shift moves what a view shows in a picture, RGB and so many pixels wide, by dx to the right and dy down; its edges repeat.
-func Shift(picture []byte, wide int, v model.View, dx, dy int) {
+// shift moves what a view shows in a picture, RGB and so many pixels wide, by dx to the right and dy down; its edges repeat.
+func shift(picture []byte, wide int, v model.View, dx, dy int) {
 	row := make([]byte, 3*v.Width)
 	for k := range v.Height {
 		y := k

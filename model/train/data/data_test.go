@@ -447,7 +447,7 @@ func TestShift(t *testing.T) {
 	for i := range n * n {
 		crop[3*i] = byte(i)
 	}
-	Shift(crop, n, model.View{X: 1, Y: 1, Width: 3, Height: 3}, 1, -1)
+	shift(crop, n, model.View{X: 1, Y: 1, Width: 3, Height: 3}, 1, -1)
 	want := []byte{0, 1, 2, 3, 4, 9, 9, 10, 8, 13, 13, 14, 12, 13, 13, 14}
 	for i, v := range want {
 		if crop[3*i] != v {
