@@ -45,6 +45,9 @@ type Config struct {
 	Steps int `json:"steps"`
 	// Batch is how many sequences a step averages over. Default 8.
 	Batch int `json:"batch"`
+	// Copies of the student read parts of a batch side by side, each on its share of Threads and in memory of its own. It
+	// changes the last bits of the result. Default 2.
+	Copies int `json:"copies"`
 	// History is how many steps a sequence has. Default 4; the paper's are 10 and 7.
 	History int `json:"history"`
 	// Rate is the highest learning rate, reached after Warmup steps; it falls to zero as a cosine. Defaults 1e-3 and 20.
@@ -87,7 +90,7 @@ type Config struct {
 // DefaultConfig has the paper's losses; Recipe, Out and Steps are missing.
 func DefaultConfig() Config {
 	return Config{
-		Batch: 8, History: 4, Rate: 1e-3, Warmup: 20, Decay: 1e-4, Beta2: 0.999, Clip: 1, Align: SquaredDistance, Loss: Paper, Stage: FinetuneStage,
+		Batch: 8, Copies: 2, History: 4, Rate: 1e-3, Warmup: 20, Decay: 1e-4, Beta2: 0.999, Clip: 1, Align: SquaredDistance, Loss: Paper, Stage: FinetuneStage,
 		Precision: cpu.F32, Stored: checkpoint.F32, SaveEvery: 200, DiagnoseEvery: 500, Held: 64, Now: time.Now, Report: func(course.Progress) {},
 	}
 }
@@ -106,7 +109,7 @@ func (c Config) Validate() error {
 	check(!needs || c.From != "", "from is empty: recipe %s starts with a checkpoint of VITA-VLA", c.Recipe)
 	check(c.Recipe != RecipeAlign || c.Teacher != "", "teacher is empty: recipe %s learns from a Seer", c.Recipe)
 	check(c.Steps > 0 || c.Steps == 0 && c.Budget > 0, "steps is %d, expected 1 or more, or 0 and a budget of time to plan them by", c.Steps)
-	check(c.Batch > 0 && c.History > 0, "batch %d, history %d: expected 1 or more", c.Batch, c.History)
+	check(c.Batch > 0 && c.Copies > 0 && c.History > 0, "batch %d, copies %d, history %d: expected 1 or more", c.Batch, c.Copies, c.History)
 	check(c.SaveEvery > 0 && c.DiagnoseEvery >= 0 && c.Held >= 0, "save every %d, diagnose every %d, held %d: expected 1 or more, 0 or more, 0 or more", c.SaveEvery, c.DiagnoseEvery, c.Held)
 	check(c.Rate > 0 && c.Rate < 1 && c.Warmup >= 0 && c.Decay >= 0 && c.Clip >= 0, "rate %g, warmup %d, decay %g, clip %g: expected a rate between 0 and 1, the others 0 or more", c.Rate, c.Warmup, c.Decay, c.Clip)
 	check(slices.Contains([]Align{SquaredDistance, Distance}, c.Align), "align is %q, expected %s or %s", c.Align, SquaredDistance, Distance)

@@ -31,13 +31,13 @@ func (r *run) Look(ctx context.Context) (*course.Diagnosis, error) {
 		}
 		other := &few[(i+len(few)/2|1)%len(few)]
 		seeing, feeling := few[i].with(other, true), few[i].with(other, false)
-		loss, err := r.student.judge(few[i:i+1], false)
+		loss, err := r.student.judge(few[i:i+1], 1, false)
 		if err != nil {
 			return nil, err
 		}
 		d.Loss += part * loss
 		if !r.student.acts() {
-			if loss, err = r.student.judge([]Sequence{seeing}, false); err != nil {
+			if loss, err = r.student.judge([]Sequence{seeing}, 1, false); err != nil {
 				return nil, err
 			}
 			d.ShuffledLoss += part * loss

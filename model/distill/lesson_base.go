@@ -89,8 +89,8 @@ func newBaseLesson(r *run) (*baseLesson, error) {
 	return l, nil
 }
 
-func (l *baseLesson) judge(batch []Sequence, back bool) (float64, error) {
-	return oneByOne(batch, func(s *Sequence, scale float64) (float64, error) { return l.name(s, scale, back) })
+func (l *baseLesson) judge(batch []Sequence, scale float64, back bool) (float64, error) {
+	return oneByOne(batch, scale, func(s *Sequence, scale float64) (float64, error) { return l.name(s, scale, back) })
 }
 
 // name is the loss of the words of one sequence.

@@ -81,7 +81,7 @@ func (l *seerLesson) keep() error {
 	return nil
 }
 
-func (l *seerLesson) judge(batch []Sequence, back bool) (float64, error) {
+func (l *seerLesson) judge(batch []Sequence, scale float64, back bool) (float64, error) {
 	lessons := make([]*SeerLesson, len(batch))
 	for i := range batch {
 		var err error
@@ -89,7 +89,7 @@ func (l *seerLesson) judge(batch []Sequence, back bool) (float64, error) {
 			return 0, err
 		}
 	}
-	return l.s.Act(lessons, l.r.Loss, 1, back)
+	return l.s.Act(lessons, l.r.Loss, scale, back)
 }
 
 func (l *seerLesson) act(s *Sequence) ([][7]float32, error) {

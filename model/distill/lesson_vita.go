@@ -123,8 +123,8 @@ func (l *vitaLesson) lesson(s *Sequence) (*VITALesson, error) {
 	return lesson, err
 }
 
-func (l *vitaLesson) judge(batch []Sequence, back bool) (float64, error) {
-	return oneByOne(batch, func(s *Sequence, scale float64) (float64, error) { return l.one(s, scale, back) })
+func (l *vitaLesson) judge(batch []Sequence, scale float64, back bool) (float64, error) {
+	return oneByOne(batch, scale, func(s *Sequence, scale float64) (float64, error) { return l.one(s, scale, back) })
 }
 
 func (l *vitaLesson) one(s *Sequence, scale float64, back bool) (float64, error) {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
+	"sync"
 
 	"cobot_vla/calibration"
 	"cobot_vla/model/checkpoint"
@@ -17,8 +19,8 @@ import (
 
 // lesson is a student of one recipe: it judges a sequence, acts on it, and writes what it learned.
 type lesson interface {
-	// judge is the mean loss of sequences; with back, its derivative is added to the gradients.
-	judge(batch []Sequence, back bool) (float64, error)
+	// judge is the mean loss of sequences; with back, its derivative times scale is added to the gradients.
+	judge(batch []Sequence, scale float64, back bool) (float64, error)
 	// acts says whether it can act; act is what it predicts at every step of a sequence, one prediction behind the other.
 	acts() bool
 	act(s *Sequence) ([][7]float32, error)
@@ -46,7 +48,7 @@ func Run(ctx context.Context, c Config, data Data) (result course.Result, err er
 	if err != nil {
 		return result, err
 	}
-	defer func() { err = errors.Join(err, r.student.close()) }()
+	defer func() { err = errors.Join(err, r.close()) }()
 	way, err := course.Open(course.Config{
 		Out: c.Out, Asked: c, Steps: c.Steps, Rate: c.Rate, Clip: c.Clip, Budget: c.Budget,
 		SaveEvery: c.SaveEvery, LookEvery: c.DiagnoseEvery, Now: c.Now, Report: c.Report,
@@ -62,12 +64,15 @@ type run struct {
 	Config
 	data        Data
 	student     lesson
+	beside      []lesson // copies of the student, which read parts of a batch at the same time
+	threads     int      // of each
 	predictions int
 	manifest    checkpoint.Manifest // of the data
 	stats       calibration.Statistics
 	file        []byte // statistics.yaml
 	robot       *continuous.Robot
 	batch       []Sequence
+	slots       chan struct{} // as many as may read at a time
 }
 
 func open(c Config, data Data) (*run, error) {
@@ -92,20 +97,50 @@ func open(c Config, data Data) (*run, error) {
 	if r.robot, err = continuous.NewRobot(r.manifest, r.stats); err != nil {
 		return nil, err
 	}
-	switch c.Recipe {
-	case RecipeSeer:
-		r.student, err = newSeerLesson(r)
-	case RecipeBase:
-		r.student, err = newBaseLesson(r)
-	default:
-		r.student, err = newVITALesson(r)
+	copies := min(c.Copies, c.Batch)
+	if r.threads = c.Threads; r.threads <= 0 {
+		r.threads = min(runtime.GOMAXPROCS(0), runtime.NumCPU())
 	}
-	return r, err
+	r.slots = make(chan struct{}, min(copies, r.threads))
+	r.threads = max(1, r.threads/copies)
+	if r.student, err = r.lesson(); err != nil {
+		return nil, err
+	}
+	for range copies - 1 {
+		l, err := r.lesson()
+		if err == nil {
+			r.beside = append(r.beside, l)
+			err = r.student.optimiser().Beside(l.optimiser().Tape)
+		}
+		if err != nil {
+			return nil, errors.Join(err, r.close())
+		}
+	}
+	return r, nil
+}
+
+// lesson is a student of the run's recipe.
+func (r *run) lesson() (lesson, error) {
+	switch r.Recipe {
+	case RecipeSeer:
+		return newSeerLesson(r)
+	case RecipeBase:
+		return newBaseLesson(r)
+	}
+	return newVITALesson(r)
+}
+
+func (r *run) close() error {
+	err := r.student.close()
+	for _, l := range r.beside {
+		err = errors.Join(err, l.close())
+	}
+	return err
 }
 
 // backend for what learns, or for a teacher.
 func (r *run) backend() (*cpu.Backend, error) {
-	return cpu.New(cpu.Config{Precision: r.Precision, Threads: r.Threads})
+	return cpu.New(cpu.Config{Precision: r.Precision, Threads: r.threads})
 }
 
 // Gradients implements course.Student.
@@ -114,16 +149,32 @@ func (r *run) Gradients(step int) (course.Batch, error) {
 	if err := r.data.Sample(r.Seed, uint64(step), r.History, r.predictions, r.batch); err != nil {
 		return b, err
 	}
-	var err error
-	b.Loss, err = r.student.judge(r.batch, true)
-	return b, err
+	// Which part is whose, and the order of the sums, do not depend on how many read at a time.
+	students := append([]lesson{r.student}, r.beside...)
+	losses, errs := make([]float64, len(students)), make([]error, len(students))
+	var reading sync.WaitGroup
+	for k, l := range students {
+		reading.Go(func() {
+			r.slots <- struct{}{}
+			defer func() { <-r.slots }()
+			part := r.batch[k*len(r.batch)/len(students) : (k+1)*len(r.batch)/len(students)]
+			share := float64(len(part)) / float64(len(r.batch))
+			losses[k], errs[k] = l.judge(part, share, true)
+			losses[k] *= share
+		})
+	}
+	reading.Wait()
+	for _, loss := range losses {
+		b.Loss += loss
+	}
+	return b, errors.Join(errs...)
 }
 
 // oneByOne judges sequences with what judges one: its derivative times scale.
-func oneByOne(batch []Sequence, judge func(s *Sequence, scale float64) (float64, error)) (mean float64, err error) {
+func oneByOne(batch []Sequence, scale float64, judge func(s *Sequence, scale float64) (float64, error)) (mean float64, err error) {
 	part := 1 / float64(len(batch))
 	for i := range batch {
-		loss, err := judge(&batch[i], part)
+		loss, err := judge(&batch[i], part*scale)
 		if err != nil {
 			return 0, err
 		}

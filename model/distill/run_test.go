@@ -127,7 +127,7 @@ func TestSeerGradient(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := r.student.(*seerLesson)
-	defer l.close()
+	defer r.close()
 	s := make([]Sequence, 2)
 	if err := toy.Sample(1, 0, 2, 3, s); err != nil { // two sequences of two steps
 		t.Fatal(err)
@@ -137,7 +137,7 @@ func TestSeerGradient(t *testing.T) {
 			continue
 		}
 		l.s.Tape.ClearGrads()
-		if _, err := l.judge(s, true); err != nil {
+		if _, err := l.judge(s, 1, true); err != nil {
 			t.Fatal(err)
 		}
 		grad, err := read(l.s.Tape, p.Grad)
@@ -163,7 +163,7 @@ func TestSeerGradient(t *testing.T) {
 			l.s.Tape.Write(p.Value, moved)
 			l.s.Tape.Reload()
 			l.s.Tape.ClearGrads()
-			x, err := l.judge(s, true)
+			x, err := l.judge(s, 1, true)
 			if err != nil {
 				t.Fatal(err)
 			}

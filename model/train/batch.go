@@ -165,6 +165,11 @@ type teacher struct {
 	rng         *rand.Rand // nil for none
 	source      rand.PCG
 	drawn       *rand.Rand // from source
+
+	// What its share of a batch came to: the sum of the labels' losses, and the tokens it read.
+	loss   float64
+	tokens int
+	err    error
 }
 
 func newTeacher(s *student, words *vocabulary, g Geometry, micro int, sigma float64) *teacher {
@@ -202,9 +207,25 @@ func (t *teacher) ready(examples []Example) error {
 	return nil
 }
 
-// look runs examples, micro at a time, and returns the mean loss of a label. With back set, the gradients of that mean are added up.
-func (t *teacher) look(examples []Example, back bool) (loss float64, tokens int, err error) {
-	total := 0.0
+// look runs up to micro examples and counts their labels' losses. With back set, the gradients of those / total are added up.
+func (t *teacher) look(examples []Example, total float64, back bool) error {
+	if err := t.ready(examples); err != nil {
+		return err
+	}
+	n := t.data.Crops * t.data.Side * t.data.Side * 3 * len(examples)
+	loss, err := t.pass.run(t.pixels[:n], t.lessons, total, back)
+	if err != nil {
+		return err
+	}
+	t.loss += loss
+	for _, l := range t.lessons {
+		t.tokens += len(l.Before) + t.data.Visual + len(l.After) + len(l.Answer) - 1
+	}
+	return nil
+}
+
+// weight of all labels of examples.
+func weight(examples []Example) (total float64) {
 	for i := range examples {
 		for k := range examples[i].Labels {
 			if w := examples[i].Weights; w != nil {
@@ -214,23 +235,5 @@ func (t *teacher) look(examples []Example, back bool) (loss float64, tokens int,
 			}
 		}
 	}
-	if total == 0 {
-		return 0, 0, fmt.Errorf("no label of the batch has a weight")
-	}
-	for at := 0; at < len(examples); at += t.micro {
-		part := examples[at:min(at+t.micro, len(examples))]
-		if err := t.ready(part); err != nil {
-			return 0, 0, err
-		}
-		n := t.data.Crops * t.data.Side * t.data.Side * 3 * len(part)
-		sum, err := t.pass.run(t.pixels[:n], t.lessons, total, back)
-		if err != nil {
-			return 0, 0, err
-		}
-		loss += sum / total
-		for _, l := range t.lessons {
-			tokens += len(l.Before) + t.data.Visual + len(l.After) + len(l.Answer) - 1
-		}
-	}
-	return loss, tokens, nil
+	return total
 }

@@ -27,6 +27,10 @@ type Config struct {
 	// Micro is how many of them go through the model at a time; it must divide Batch. It changes the
 	// speed, and the last bits of the result. Default 8: what is in work stays in the caches.
 	Micro int `json:"micro"`
+	// Copies of the model read the parts of a batch side by side, each on its share of Threads: twice the processors, twice the
+	// speed, where the threads of one model mostly wait for each other. Every one takes the memory of weights, gradients and
+	// activations. There are no more of them than Batch / Micro. It changes the last bits of the result. Default 2.
+	Copies int `json:"copies"`
 	// Rate is the highest learning rate, reached after Warmup steps, VisionRate that of the vision tower and
 	// projector (0: the same); both fall to Floor times themselves. Defaults 3e-3, 0, 100 and 0.05: the rate is
 	// llava-vla-tiny's, llava-vla-small bears 1.5e-3. 8000 examples of click_bell in steps of 8 bring the held-out error to
@@ -58,7 +62,7 @@ type Config struct {
 	Freeze []string `json:"freeze,omitempty"`
 	// Seed of the weights that start fresh and of the sampler.
 	Seed uint64 `json:"seed"`
-	// Precision of the operands, f32 or bf16; weights, moments and sums are f32 in both. Default bf16.
+	// Precision of the operands, f32 or bf16; weights, moments and sums are f32 in both. Default: the faster one on this processor.
 	Precision cpu.Precision `json:"precision"`
 	// Stored is the precision of the written checkpoint, BF16 or F32. Default BF16.
 	Stored string `json:"stored"`
@@ -81,8 +85,8 @@ type Config struct {
 // DefaultConfig is a run of llava-vla-tiny; Out and Steps are missing.
 func DefaultConfig() Config {
 	return Config{
-		Preset: PresetTiny, Batch: 16, Micro: 8, Rate: 3e-3, Warmup: 100, Floor: 0.05, Decay: 0.05,
-		Beta1: 0.9, Beta2: 0.98, Epsilon: 1e-8, Clip: 1, Smoothing: 1, Blank: 0.3, Precision: cpu.BF16, Stored: "BF16",
+		Preset: PresetTiny, Batch: 16, Micro: 8, Copies: 2, Rate: 3e-3, Warmup: 100, Floor: 0.05, Decay: 0.05,
+		Beta1: 0.9, Beta2: 0.98, Epsilon: 1e-8, Clip: 1, Smoothing: 1, Blank: 0.3, Precision: cpu.Learning(), Stored: "BF16",
 		SaveEvery: 200, DiagnoseEvery: 500, Held: 64,
 		Now: time.Now, Report: func(course.Progress) {},
 	}
@@ -100,6 +104,7 @@ func (c Config) Validate() error {
 	check(c.From != "" || c.Preset != "", "from and preset are empty: say what to start with")
 	check(c.Steps > 0 || c.Steps == 0 && c.Budget > 0, "steps is %d, expected 1 or more, or 0 and a budget of time to plan them by", c.Steps)
 	check(c.Batch > 0 && c.Micro > 0 && c.Batch%max(c.Micro, 1) == 0, "batch is %d and micro %d: micro must divide batch", c.Batch, c.Micro)
+	check(c.Copies > 0, "copies is %d, expected 1 or more", c.Copies)
 	check(c.Rate > 0 && c.Rate < 1 && c.VisionRate >= 0 && c.VisionRate < 1, "rate is %g and vision rate %g, expected numbers between 0 and 1", c.Rate, c.VisionRate)
 	check(c.Warmup >= 0 && c.Floor >= 0 && c.Floor <= 1, "warmup is %d and floor %g, expected 0 or more, and 0..1", c.Warmup, c.Floor)
 	check(c.Decay >= 0 && c.Clip >= 0 && c.Smoothing >= 0, "decay %g, clip %g and smoothing %g: expected 0 or more", c.Decay, c.Clip, c.Smoothing)

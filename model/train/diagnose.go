@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -14,7 +15,7 @@ import (
 )
 
 // diagnose looks at up to limit held-out examples, spread over all.
-func (t *teacher) diagnose(ctx context.Context, held Held, limit int, grammar *token.Grammar, stats calibration.Statistics) (*course.Diagnosis, error) {
+func (c *class) diagnose(ctx context.Context, held Held, limit int, grammar *token.Grammar, stats calibration.Statistics) (*course.Diagnosis, error) {
 	n := min(held.Len(), limit)
 	if n < 2 {
 		return nil, fmt.Errorf("diagnosis: %d held-out examples, expected at least 2", n)
@@ -27,29 +28,29 @@ func (t *teacher) diagnose(ctx context.Context, held Held, limit int, grammar *t
 	}
 	d := &course.Diagnosis{Examples: n}
 	var err error
-	if d.Loss, _, err = t.look(examples, false); err != nil {
+	if d.Loss, _, err = c.read(lesson{examples: examples}); err != nil {
 		return nil, err
 	}
-	judge := newJudge(examples, grammar, stats)
+	judge, said := newJudge(examples, grammar, stats), make([][]int32, n)
 	d.Mean = judge.meanError()
 	for _, v := range []struct {
 		image, state int
 		to           *float64
 	}{{0, 0, &d.Error}, {n/2 | 1, 0, &d.ShuffledImages}, {0, n/2 | 1, &d.ShuffledState}} {
-		var score score
-		for i := range examples {
-			if err := ctx.Err(); err != nil {
-				return nil, err
-			}
+		err := c.share(n, func(t *teacher, i int) (err error) {
 			e := examples[i]
 			e.Pixels = examples[(i+v.image)%n].Pixels
 			other := examples[(i+v.state)%n]
 			e.After, e.State = withState(e, other), other.State
-			said, err := t.say(ctx, &e)
-			if err != nil {
-				return nil, err
-			}
-			judge.add(&score, i, said)
+			said[i], err = t.say(ctx, &e)
+			return errors.Join(err, ctx.Err())
+		})
+		if err != nil {
+			return nil, err
+		}
+		var score score
+		for i := range said {
+			judge.add(&score, i, said[i])
 		}
 		*v.to = score.joint.value()
 		if v.to == &d.Error {

@@ -28,7 +28,7 @@ func TestFeelingGradient(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.s.close()
+	defer r.class.close()
 	examples := make([]Example, 3)
 	if err := toy.Sample(1, 0, examples); err != nil {
 		t.Fatal(err)
@@ -39,8 +39,11 @@ func TestFeelingGradient(t *testing.T) {
 			continue
 		}
 		checked++
-		r.s.Tape.ClearGrads()
-		if _, _, err := r.teacher.look(examples, true); err != nil {
+		r.s.ClearGrads()
+		if _, _, err := r.class.read(lesson{examples: examples, back: true}); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.s.Gather(); err != nil {
 			t.Fatal(err)
 		}
 		grad, err := r.s.read(p.Grad)
@@ -60,8 +63,10 @@ func TestFeelingGradient(t *testing.T) {
 				moved[i] = value[i] + float32(side*eps*float64(grad[i])/length)
 			}
 			r.s.Tape.Write(p.Value, moved)
-			r.s.Tape.Reload()
-			x, _, err := r.teacher.look(examples, false)
+			if err := r.s.Reload(); err != nil {
+				t.Fatal(err)
+			}
+			x, _, err := r.class.read(lesson{examples: examples})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -69,7 +74,9 @@ func TestFeelingGradient(t *testing.T) {
 		}
 		got := (loss(1) - loss(-1)) / (2 * eps)
 		r.s.Tape.Write(p.Value, value)
-		r.s.Tape.Reload()
+		if err := r.s.Reload(); err != nil {
+			t.Fatal(err)
+		}
 		if !(length > 0) || math.Abs(got-length) > 0.03*length {
 			t.Errorf("%s: the loss changes by %g a unit, its gradient is %g long", p.Name, got, length)
 		}

@@ -153,7 +153,7 @@ func TestFreeze(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.s.close()
+	defer r.class.close()
 	before := map[string][]float32{}
 	for _, p := range r.s.Tape.Params() {
 		if before[p.Name], err = r.s.read(p.Value); err != nil {
@@ -197,7 +197,7 @@ func TestAllocations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.s.close()
+	defer r.class.close()
 	examples := make([]Example, c.Batch)
 	if err := toy.Sample(1, 0, examples); err != nil {
 		t.Fatal(err)
@@ -212,7 +212,7 @@ func TestAllocations(t *testing.T) {
 		step++
 	}
 	one()
-	if n := testing.AllocsPerRun(3, one); n > 4 {
+	if n := testing.AllocsPerRun(3, one); n > 12 { // for the goroutines of the copies
 		t.Errorf("a step allocates %v times", n)
 	}
 }

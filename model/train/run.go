@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 
 	"cobot_vla/calibration"
@@ -31,7 +32,7 @@ func Run(ctx context.Context, c Config, data Data) (result course.Result, err er
 	if err != nil {
 		return result, err
 	}
-	defer func() { err = errors.Join(err, r.s.close()) }()
+	defer func() { err = errors.Join(err, r.class.close()) }()
 	if err := r.begin(); err != nil {
 		return result, err
 	}
@@ -48,7 +49,7 @@ func Look(ctx context.Context, c Config, data Data) (d *course.Diagnosis, err er
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, r.s.close()) }()
+	defer func() { err = errors.Join(err, r.class.close()) }()
 	return r.Look(ctx)
 }
 
@@ -72,8 +73,8 @@ type run struct {
 	model   checkpoint.Config
 	stats   calibration.Statistics
 	grammar *token.Grammar
-	s       *student
-	teacher *teacher
+	s       *student // the first teacher's, whose parameters the optimiser moves
+	class   *class
 	course  *course.Course
 	draw    func() ([]Example, error) // the next step's
 }
@@ -95,12 +96,27 @@ func open(c Config, data Data) (_ *run, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, close()) }()
-	b, err := cpu.New(cpu.Config{Precision: c.Precision, Threads: c.Threads})
-	if err != nil {
-		return nil, err
+	threads := c.Threads
+	if threads <= 0 {
+		threads = min(runtime.GOMAXPROCS(0), runtime.NumCPU())
 	}
-	if err := r.build(b, src, words); err != nil {
-		return nil, errors.Join(err, b.Close())
+	copies := min(c.Copies, c.Batch/c.Micro)
+	r.class = newClass(c.Micro, min(copies, threads))
+	for range copies {
+		b, err := cpu.New(cpu.Config{Precision: c.Precision, Threads: max(1, threads/copies)})
+		if err != nil {
+			return nil, errors.Join(err, r.class.close())
+		}
+		t, err := r.teacher(b, src, words)
+		if err != nil {
+			return nil, errors.Join(err, b.Close(), r.class.close())
+		}
+		r.class.teachers = append(r.class.teachers, t)
+		if r.s == nil {
+			r.s = t.s
+		} else if err := r.s.Beside(t.s.Tape); err != nil {
+			return nil, errors.Join(err, r.class.close())
+		}
 	}
 	return r, nil
 }
@@ -129,40 +145,40 @@ func (r *run) start(words *text.Tokenizer) (src weights.Source, close func() err
 	return weights.Files{Weights: files.Weights}, files.Close, nil
 }
 
-func (r *run) build(b nn.Gradients, src weights.Source, words *text.Tokenizer) error {
+// teacher builds one with a model of its own on b.
+func (r *run) teacher(b nn.Gradients, src weights.Source, words *text.Tokenizer) (*teacher, error) {
 	g, v := r.data.Geometry(), r.model.Vision
 	if g.Side != v.ImageSize {
-		return fmt.Errorf("the data's images are %d px a side, the model's %d", g.Side, v.ImageSize)
+		return nil, fmt.Errorf("the data's images are %d px a side, the model's %d", g.Side, v.ImageSize)
 	}
 	if g.State != r.model.Proprioception {
-		return fmt.Errorf("the data have %d numbers of proprioception for an MLP, the model's takes %d: prepare them for the model", g.State, r.model.Proprioception)
+		return nil, fmt.Errorf("the data have %d numbers of proprioception for an MLP, the model's takes %d: prepare them for the model", g.State, r.model.Proprioception)
 	}
 	vocabulary, err := newVocabulary(r.grammar)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if highest := int(vocabulary.set.Max()); highest >= r.model.Language.VocabRows {
-		return fmt.Errorf("the manifest's tokens go up to %d, the model has %d", highest, r.model.Language.VocabRows)
+		return nil, fmt.Errorf("the manifest's tokens go up to %d, the model has %d", highest, r.model.Language.VocabRows)
 	}
 	rules, size, err := llavavla.BindRules(llavavla.Rules(r.model), r.binding.Manifest)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if size == (vision.Size{}) {
 		size = vision.Size{Width: v.ImageSize, Height: v.ImageSize}
 	}
-	if r.s, err = newStudent(b, r.model, src, room{lessons: r.Micro, positions: g.Visual + g.Longest, answer: g.Longest, rules: rules, image: size}, r.Freeze...); err != nil {
-		return err
+	s, err := newStudent(b, r.model, src, room{lessons: r.Micro, positions: g.Visual + g.Longest, answer: g.Longest, rules: rules, image: size}, r.Freeze...)
+	if err != nil {
+		return nil, err
 	}
-	if n := len(r.s.plan.Tokens); n != g.Visual || r.s.plan.Encoded != g.Crops {
-		return fmt.Errorf("the data say %d crops and %d visual tokens, the model makes %d and %d of an image", g.Crops, g.Visual, r.s.plan.Encoded, n)
+	if n := len(s.plan.Tokens); n != g.Visual || s.plan.Encoded != g.Crops {
+		return nil, fmt.Errorf("the data say %d crops and %d visual tokens, the model makes %d and %d of an image", g.Crops, g.Visual, s.plan.Encoded, n)
 	}
-	r.teacher = newTeacher(r.s, vocabulary, g, r.Micro, r.Smoothing)
-	if r.teacher.placeholder, err = placeholder(words, r.Blank); err != nil {
-		return err
-	}
-	r.teacher.blank = r.Blank
-	return nil
+	t := newTeacher(s, vocabulary, g, r.Micro, r.Smoothing)
+	t.blank = r.Blank
+	t.placeholder, err = placeholder(words, r.Blank)
+	return t, err
 }
 
 // placeholder is the token that stands where an answer's is blank.
@@ -181,7 +197,7 @@ func (r *run) Look(ctx context.Context) (*course.Diagnosis, error) {
 	if held == nil || held.Len() < 2 || r.Held < 2 {
 		return nil, nil
 	}
-	return r.teacher.diagnose(ctx, held, r.Held, r.grammar, r.stats)
+	return r.class.diagnose(ctx, held, r.Held, r.grammar, r.stats)
 }
 
 // Gradients implements course.Student.
@@ -190,10 +206,7 @@ func (r *run) Gradients(step int) (course.Batch, error) {
 	if err != nil {
 		return course.Batch{}, err
 	}
-	r.teacher.source.Seed(r.Seed, uint64(step))
-	r.teacher.rng = r.teacher.drawn
-	loss, tokens, err := r.teacher.look(examples, true)
-	r.teacher.rng = nil
+	loss, tokens, err := r.class.read(lesson{examples: examples, back: true, seed: r.Seed, step: uint64(step)})
 	return course.Batch{Loss: loss, Tokens: tokens, Examples: len(examples)}, err
 }
 

@@ -65,7 +65,7 @@ func BenchmarkStep(b *testing.B) {
 					if err != nil {
 						b.Fatal(err)
 					}
-					defer r.s.close()
+					defer r.class.close()
 					examples := make([]Example, c.Batch)
 					if err := toy.Sample(1, 1, examples); err != nil {
 						b.Fatal(err)

@@ -37,7 +37,7 @@ type ablateCmd struct {
 	Micro     int           `help:"Examples that go through the model at a time." default:"8"`
 	Rate      float64       `help:"Highest learning rate; llava-vla-small bears 1.5e-3." default:"3e-3"`
 	Warmup    int           `help:"Steps in which it rises." default:"100"`
-	Precision cpu.Precision `help:"Operands of training: f32 or bf16." default:"bf16"`
+	Precision cpu.Precision `help:"Operands of training: f32 or bf16. Empty: the faster one on this processor."`
 	Held      int           `help:"Held-out examples of a task to look at." default:"256"`
 	Seed      uint64        `help:"Seed of the first episode." default:"1000001"`
 	Latency   time.Duration `help:"Simulated time of an inference." default:"100ms"`
@@ -126,6 +126,7 @@ func (c *ablateCmd) plan() (*ablation, error) {
 	if err := checkSettings(c.Settings); err != nil {
 		return nil, err
 	}
+	c.Precision = cmp.Or(c.Precision, cpu.Learning())
 	mobile := slices.ContainsFunc(w.tasks, func(t scene.Task) bool { return t.Mobile })
 	for _, q := range w.questions {
 		if q.Mobile && !mobile {

@@ -31,6 +31,7 @@ type trainRunCmd struct {
 	MaxMinutes float64       `help:"End after that many minutes, cleanly: the same command goes on. 0: when the steps are done." default:"110"`
 	Batch      int           `help:"Examples a step: many small steps learn more than few large ones." default:"16"`
 	Micro      int           `help:"Examples that go through the model at a time; it divides the batch." default:"8"`
+	Copies     int           `help:"Copies of the model that read parts of a batch side by side; every one takes memory." default:"2"`
 	Rate       float64       `help:"Highest learning rate; 0 for 3e-3, a recipe's 1e-3. Preset llava-vla-small bears 1.5e-3." default:"0"`
 	VisionRate float64       `help:"That of vision tower and projector; 0 for the same." default:"0"`
 	Warmup     int           `help:"Steps in which the rate rises." default:"100"`
@@ -42,7 +43,7 @@ type trainRunCmd struct {
 	Blank      float64       `help:"Part of an answer's tokens that are hidden from those behind them, so that seeing is learned and not copying." default:"0.3"`
 	Freeze     []string      `help:"Parameters to leave as they are, by the beginning of their names: vision."`
 	Seed       uint64        `help:"Of fresh weights, order and augmentation." default:"1"`
-	Precision  cpu.Precision `help:"Operands: f32 or bf16; masters and sums are f32." default:"bf16"`
+	Precision  cpu.Precision `help:"Operands: f32 or bf16; masters and sums are f32. Empty: the faster one on this processor."`
 	Stored     string        `help:"Weights of the checkpoint: BF16 or F32." default:"BF16"`
 	Threads    int           `help:"Threads that compute; 0 for all processors. The result does not depend on it." default:"0"`
 	SaveEvery  int           `help:"Steps between two states on disk." default:"200"`
@@ -55,13 +56,13 @@ type trainRunCmd struct {
 // config of the run.
 func (c *trainRunCmd) config() train.Config {
 	t := train.DefaultConfig()
-	t.Out, t.From, t.Preset, t.Steps, t.Batch, t.Micro = c.Out, c.From, c.Preset, c.Steps, c.Batch, c.Micro
+	t.Out, t.From, t.Preset, t.Steps, t.Batch, t.Micro, t.Copies = c.Out, c.From, c.Preset, c.Steps, c.Batch, c.Micro, c.Copies
 	if t.From != "" {
 		t.Preset = ""
 	}
 	t.Rate, t.VisionRate, t.Warmup, t.Floor, t.Decay, t.Beta2 = cmp.Or(c.Rate, t.Rate), c.VisionRate, c.Warmup, c.Floor, c.Decay, c.Beta2
 	t.Clip, t.Smoothing, t.Blank, t.Freeze, t.Seed = c.Clip, c.Smoothing, c.Blank, c.Freeze, c.Seed
-	t.Precision, t.Stored, t.Threads = c.Precision, c.Stored, c.Threads
+	t.Precision, t.Stored, t.Threads = cmp.Or(c.Precision, t.Precision), c.Stored, c.Threads
 	t.SaveEvery, t.DiagnoseEvery, t.Held = c.SaveEvery, c.LookEvery, c.Held
 	t.Budget = c.budget()
 	return t

@@ -5,6 +5,7 @@ import (
 
 	"cobot_vla/model/checkpoint"
 	"cobot_vla/model/distill"
+	"cobot_vla/model/nn/cpu"
 	"cobot_vla/model/train/course"
 )
 
@@ -39,8 +40,8 @@ func (c *trainRunCmd) recipe(a *app) error {
 	d := distill.DefaultConfig()
 	d.Recipe, d.Out, d.From, d.Teacher = distill.Recipe(c.Recipe), c.Out, c.From, c.Teacher
 	d.Steps, d.Batch, d.History, d.Rate, d.Warmup, d.Clip, d.Seed = c.Steps, c.Batch, c.History, cmp.Or(c.Rate, d.Rate), c.Warmup, c.Clip, c.Seed
-	d.Beta2, d.Stored = c.Beta2, checkpoint.DType(c.Stored)
-	d.Align, d.Stage, d.Threads, d.Precision = distill.Align(c.AlignLoss), distill.Stage(c.Stage), c.Threads, c.Precision
+	d.Copies, d.Beta2, d.Stored = c.Copies, c.Beta2, checkpoint.DType(c.Stored)
+	d.Align, d.Stage, d.Threads, d.Precision = distill.Align(c.AlignLoss), distill.Stage(c.Stage), c.Threads, cmp.Or(c.Precision, cpu.Learning())
 	d.Loss = distill.ActionLoss{Arm: distill.Arm(c.ArmLoss), Gripper: distill.Gripper(c.GripperLoss), Weight: c.GripperWeight}
 	d.SaveEvery, d.DiagnoseEvery, d.Held = c.SaveEvery, c.LookEvery, c.Held
 	d.Budget = c.budget()

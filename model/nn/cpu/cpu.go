@@ -44,6 +44,14 @@ const (
 // Precisions are all of them, the most exact first.
 func Precisions() []Precision { return []Precision{F32, BF16, W8A16, INT8} }
 
+// Learning is the faster of F32 and BF16 to take gradients in, on this processor.
+func Learning() Precision {
+	if kernels.Available()[0].LearnBF16 {
+		return BF16
+	}
+	return F32
+}
+
 // Config of a Backend.
 type Config struct {
 	// Precision of weights and activations. Default W8A16: half the memory traffic of bf16 and

@@ -1,7 +1,9 @@
 package tape
 
 import (
+	"fmt"
 	"math"
+	"sync"
 
 	"cobot_vla/model/nn"
 )
@@ -12,20 +14,51 @@ type Optimiser struct {
 	Tape   *Tape
 	params []*Param
 	m, v   []nn.Buf // first and second moments, beside params
+	beside []copied
+
+	host, other []float32
+}
+
+// copied is a tape beside the optimiser's, and its parameters beside params.
+type copied struct {
+	tape   *Tape
+	params []*Param
 }
 
 // NewOptimiser learns the parameters that are not frozen now.
 func NewOptimiser(t *Tape) (*Optimiser, error) {
-	o := &Optimiser{Tape: t}
-	for _, p := range t.Params() {
-		if p.Frozen {
-			continue
-		}
-		o.params = append(o.params, p)
+	o := &Optimiser{Tape: t, params: learned(t)}
+	for _, p := range o.params {
 		o.m = append(o.m, t.Buf(p.Value.Rows, p.Value.Cols))
 		o.v = append(o.v, t.Buf(p.Value.Rows, p.Value.Cols))
 	}
 	return o, t.Sync()
+}
+
+func learned(t *Tape) (params []*Param) {
+	for _, p := range t.Params() {
+		if !p.Frozen {
+			params = append(params, p)
+		}
+	}
+	return params
+}
+
+// Beside lets a copy of the model learn too, on a tape and a backend of its own, so that both can be used at
+// once: Gather adds its gradients to the optimiser's, and what moves the parameters moves its. It must have
+// been built from the same weights.
+func (o *Optimiser) Beside(t *Tape) error {
+	c := copied{tape: t, params: learned(t)}
+	if len(c.params) != len(o.params) {
+		return fmt.Errorf("tape: a copy learns %d parameters, the model %d", len(c.params), len(o.params))
+	}
+	for i, p := range c.params {
+		if own := o.params[i]; p.Name != own.Name || p.Value.Rows != own.Value.Rows || p.Value.Cols != own.Value.Cols {
+			return fmt.Errorf("tape: a copy's parameter %s [%d, %d] is the model's %s [%d, %d]", p.Name, p.Value.Rows, p.Value.Cols, own.Name, own.Value.Rows, own.Value.Cols)
+		}
+	}
+	o.beside = append(o.beside, c)
+	return nil
 }
 
 // Params that are learned.
@@ -46,6 +79,39 @@ func (o *Optimiser) Size() (learned, all int) {
 	return learned, all
 }
 
+// ClearGrads sets all gradients to zero, the copies' too.
+func (o *Optimiser) ClearGrads() {
+	o.Tape.ClearGrads()
+	for _, c := range o.beside {
+		c.tape.ClearGrads()
+	}
+}
+
+// Gather adds the copies' gradients to the optimiser's, one copy behind the other.
+func (o *Optimiser) Gather() error {
+	for _, c := range o.beside {
+		for i, p := range c.params {
+			own := o.params[i].Grad
+			n := own.Rows * own.Cols
+			if cap(o.host) < n {
+				o.host, o.other = make([]float32, n), make([]float32, n)
+			}
+			sum, x := o.host[:n], o.other[:n]
+			if err := o.Tape.Read(sum, own); err != nil {
+				return err
+			}
+			if err := c.tape.Read(x, p.Grad); err != nil {
+				return err
+			}
+			for k, v := range x {
+				sum[k] += v
+			}
+			o.Tape.Write(own, sum)
+		}
+	}
+	return nil
+}
+
 // Norm is the length of all gradients together.
 func (o *Optimiser) Norm() (float64, error) {
 	sum := 0.0
@@ -64,6 +130,36 @@ func (o *Optimiser) Step(rule func(p *Param) nn.Adam) error {
 	for i, p := range o.params {
 		o.Tape.Adam(p.Value, p.Grad, o.m[i], o.v[i], rule(p))
 	}
+	return o.Reload()
+}
+
+// Reload brings the parameters to where the forward operations read them, in all copies.
+func (o *Optimiser) Reload() error {
+	for i, p := range o.params {
+		if len(o.beside) == 0 {
+			break
+		}
+		n := p.Value.Rows * p.Value.Cols
+		if cap(o.host) < n {
+			o.host, o.other = make([]float32, n), make([]float32, n)
+		}
+		if err := o.Tape.Read(o.host[:n], p.Value); err != nil {
+			return err
+		}
+		for _, c := range o.beside {
+			c.tape.Write(c.params[i].Value, o.host[:n])
+		}
+	}
+	var all sync.WaitGroup
+	for _, c := range o.beside {
+		all.Go(c.tape.Reload)
+	}
 	o.Tape.Reload()
+	all.Wait()
+	for _, c := range o.beside {
+		if err := c.tape.Sync(); err != nil {
+			return err
+		}
+	}
 	return o.Tape.Sync()
 }

@@ -34,8 +34,8 @@ type Config struct {
 
 // Student is what learns.
 type Student interface {
-	// Gradients adds those of a step's batch, counted from 0, to the optimiser's parameters. They depend on the step
-	// and the parameters alone.
+	// Gradients adds those of a step's batch, counted from 0, to the parameters of the optimiser and of the copies beside it. They
+	// depend on the step and the parameters alone.
 	Gradients(step int) (Batch, error)
 	// Factor is the part of the highest learning rate at a step of steps.
 	Factor(step, steps int) float64

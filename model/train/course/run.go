@@ -138,9 +138,12 @@ func (c *Course) finish(ctx context.Context, s Student, result *Result, log *run
 
 // Step is one step of the optimiser, counted from 0; p gets its loss, gradient and rate, and counts what was read.
 func (c *Course) Step(step int, s Student, p *Progress) error {
-	c.o.Tape.ClearGrads()
+	c.o.ClearGrads()
 	batch, err := s.Gradients(step)
 	if err != nil {
+		return err
+	}
+	if err := c.o.Gather(); err != nil {
 		return err
 	}
 	norm, err := c.o.Norm()

@@ -83,8 +83,7 @@ func readState(dir string, o *tape.Optimiser, asked any) (step, steps int, err e
 			o.Tape.Write(b, x)
 		}
 	}
-	o.Tape.Reload()
-	return step, steps, o.Tape.Sync()
+	return step, steps, o.Reload()
 }
 
 // SameConfig names the first field in which a course differs from the one that wrote a state.

@@ -147,7 +147,7 @@ func (s *Set) bf16() {
 		_ = dst[:len(x)]
 		convertBF16AVX512(unsafe.SliceData(dst), unsafe.SliceData(x), len(x))
 	}
-	s.BF16, s.FastBF16 = tileBF16AVX512, true
+	s.BF16, s.FastBF16, s.LearnBF16 = tileBF16AVX512, true, true
 	s.SoftmaxBF16 = func(dst []uint16, x []float32, stride int, scale float32) float32 {
 		panels := len(dst) / Panel
 		_ = x[:(panels-1)*stride+Panel]

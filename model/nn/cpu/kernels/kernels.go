@@ -57,8 +57,8 @@ type Set struct {
 
 	// F32, BF16 and I8 are the matrix tiles; I8 leaves int32 in C.
 	F32, BF16, I8 Tile
-	// FastBF16 says that BF16 is faster than F32.
-	FastBF16 bool
+	// FastBF16 says that BF16 is faster than F32, LearnBF16 that gradients are.
+	FastBF16, LearnBF16 bool
 	// WideBF16 and WideI8 are tiles of a matrix unit, for 1 to WideRows rows; nil without one.
 	// They read A and write C in blocks of WideBlock rows, and need a number of
 	// groups that is a multiple of WideStep. WideBF16 sums in an order of its own.
