@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -237,6 +238,21 @@ type ledger struct{ *journal[attempt] }
 func openLedger(path string) (*ledger, error) {
 	j, err := openJournal(path, func(t attempt) string { return fmt.Sprint(t.Seed) })
 	return &ledger{j}, err
+}
+
+// collectedIn are the episodes of a folder that a collection finished and kept; a learner's failed ones are among them, as they are worth
+// correcting. False for a folder that no collection made.
+func collectedIn(dir string) (kept map[string]bool, ok bool, err error) {
+	kept = map[string]bool{}
+	_, _, err = readJournal(filepath.Join(dir, ledgerFile), func(t attempt) {
+		if t.Episode != "" {
+			kept[t.Episode] = true
+		}
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, false, nil
+	}
+	return kept, err == nil, err
 }
 
 // sort writes the file again, in the order of the seeds.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -70,6 +71,19 @@ func TestCollect(t *testing.T) {
 		}
 	}
 	demonstrates(t, "out/fetch_bottle")
+
+	// One that was being recorded when a collection was cut is nothing to learn from, and in nobody's way.
+	cut := filepath.Join("out", "fetch_bottle", episode.Name(99))
+	err := errors.Join(os.Mkdir(cut, 0o777), os.WriteFile(filepath.Join(cut, episode.Name(99)+".mcap"), []byte("cut"), 0o666))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tasks, _, err := (&trainPrepareCmd{Folders: []string{"out"}}).find(); err != nil || len(tasks["fetch_bottle"]) != 3 {
+		t.Errorf("to learn from: %v, %v", tasks, err)
+	}
+	if err := os.RemoveAll(cut); err != nil {
+		t.Fatal(err)
+	}
 
 	// What was demonstrated is what precisions can be compared on: 7 observations of 3 episodes.
 	c := modelAccuracyCmd{Observations: 7, Episodes: "out/fetch_bottle"}

@@ -23,32 +23,37 @@ type journal[T any] struct {
 	done map[string]T
 }
 
-// openJournal reads what is done. A last line that was cut off counts as not done.
+// openJournal reads what is done. A last line that was cut off counts as not done, and is taken out.
 func openJournal[T any](path string, key func(T) string) (*journal[T], error) {
 	j := &journal[T]{path: path, key: key, done: map[string]T{}}
-	data, err := os.ReadFile(path)
+	whole, size, err := readJournal(path, func(t T) { j.done[key(t)] = t })
 	if errors.Is(err, fs.ErrNotExist) {
 		return j, nil
 	}
+	if err == nil && whole < size {
+		err = os.Truncate(path, whole)
+	}
+	return j, err
+}
+
+// readJournal tells do what is done, and leaves the file as it is: somebody may be writing it. whole is how much of its size are
+// whole lines.
+func readJournal[T any](path string, do func(T)) (whole, size int64, err error) {
+	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, err
+		return 0, 0, err
 	}
-	whole := bytes.LastIndexByte(data, '\n') + 1
-	if whole < len(data) {
-		if err := os.Truncate(path, int64(whole)); err != nil {
-			return nil, err
-		}
-	}
+	whole, size = int64(bytes.LastIndexByte(data, '\n')+1), int64(len(data))
 	lines := bufio.NewScanner(bytes.NewReader(data[:whole]))
 	lines.Buffer(nil, 1<<20)
 	for n := 1; lines.Scan(); n++ {
 		var t T
 		if err := json.Unmarshal(lines.Bytes(), &t); err != nil {
-			return nil, fmt.Errorf("%s: line %d: %w", path, n, err)
+			return 0, 0, fmt.Errorf("%s: line %d: %w", path, n, err)
 		}
-		j.done[key(t)] = t
+		do(t)
 	}
-	return j, lines.Err()
+	return whole, size, lines.Err()
 }
 
 // add notes that a piece is done.

@@ -120,7 +120,14 @@ func (c *trainPrepareCmd) find() (tasks map[string][]string, order []string, err
 		if err != nil {
 			return err
 		}
+		kept, collected, err := collectedIn(dir)
+		if err != nil {
+			return err
+		}
 		for _, path := range paths {
+			if collected && !kept[filepath.Base(filepath.Dir(path))] {
+				continue // it is being recorded, or was interrupted
+			}
 			r, err := episode.Open(path)
 			if err != nil {
 				return err
@@ -130,7 +137,7 @@ func (c *trainPrepareCmd) find() (tasks map[string][]string, order []string, err
 				return err
 			}
 			task := filepath.Base(dir)
-			if verdict == episode.Discard && !c.learner(dir) || c.Episodes > 0 && len(tasks[task]) >= c.Episodes {
+			if verdict == episode.Discard && !collected || c.Episodes > 0 && len(tasks[task]) >= c.Episodes {
 				continue
 			}
 			if !slices.Contains(order, task) {
@@ -161,13 +168,6 @@ func (c *trainPrepareCmd) find() (tasks map[string][]string, order []string, err
 		return nil, nil, fmt.Errorf("%s: no episode to keep: cobot_vla collect records some", strings.Join(c.Folders, ", "))
 	}
 	return tasks, order, nil
-}
-
-// learner says whether a folder's attempts were a learner's: then the failed ones are worth correcting, and
-// the collector kept them on purpose.
-func (c *trainPrepareCmd) learner(dir string) bool {
-	_, err := os.Stat(filepath.Join(dir, ledgerFile))
-	return err == nil
 }
 
 // moments are what the statistics are made of.
