@@ -219,10 +219,31 @@ func TestCollectCorrectsOneArm(t *testing.T) {
 			t.Errorf("%d labels and %d refusals in %d steps", got.Labels, got.Refusals, got.Steps)
 		}
 	})
-	c.Takeover, c.Seed = 0.5, 100
-	c.Episodes = 2
-	if err := c.Run(testApp(t)); err == nil || !strings.Contains(err.Error(), "can't act in its place") {
-		t.Errorf("an expert that feels more takes over: %v", err)
+	// The expert, whose part of a chunk is that arm's, acts all the time for a policy that knows nothing; here there is no bell to
+	// ring (TestMujocoExpertRelievesOneArm).
+	c.Takeover, c.Seed, c.Episodes, c.Out = 1, 100, 2, "relieved"
+	if err := c.Run(testApp(t)); err != nil {
+		t.Fatal(err)
+	}
+	if l, err = openLedger(filepath.Join("relieved", "click_bell", ledgerFile)); err != nil || l.kept(true) != 2 {
+		t.Fatal(l.kept(true), err)
+	}
+	l.each(func(got attempt) {
+		if got.Labels < uint64(got.Steps) || got.Refusals > 0 {
+			t.Errorf("%d labels and %d refusals in %d steps", got.Labels, got.Refusals, got.Steps)
+		}
+	})
+	first := hashes(t, "relieved")
+	if err := os.Rename("relieved", "before"); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Run(testApp(t)); err != nil {
+		t.Fatal(err)
+	}
+	for name, sum := range hashes(t, "relieved") {
+		if first[name] != sum {
+			t.Errorf("%s differs between two runs", name)
+		}
 	}
 	c.Tasks = []string{"lift_pot"}
 	if err := c.Run(testApp(t)); err == nil || !strings.Contains(err.Error(), "lift_pot is not a task of one arm") {

@@ -88,6 +88,7 @@ type stage struct {
 	w     *watcher
 	timer *timedPolicy
 	label *policy.Demonstrator
+	felt  feelings // by the demonstrator, where it feels more than what moves the robot
 	film  *film
 
 	start *rcl.Client[msgs.StartEpisode_Request, msgs.StartEpisode_Response]
@@ -142,7 +143,11 @@ func (r rollout) open(a *app) (s *stage, err error) {
 			if err != nil {
 				return nil, "", errors.Join(err, p.Close())
 			}
-			p = &guidedPolicy{Policy: p, expert: teacher, by: r.Guide}
+			g, err := guided(p, teacher, r.Guide, &s.felt)
+			if err != nil {
+				return nil, "", errors.Join(err, p.Close(), teacher.Close())
+			}
+			p = g
 		}
 		if r.Push.Rate > 0 {
 			p = &perturbedPolicy{Policy: p, push: r.Push}
@@ -193,10 +198,14 @@ func (s *stage) ownFeeling() (args rcl.Args, err error) {
 	if err != nil || slices.Equal(mover.manifest.Proprioception, label.manifest.Proprioception) {
 		return args, err
 	}
-	if s.r.Guide.Rate > 0 {
-		return args, fmt.Errorf("--takeover %g: policy %s feels %d numbers, the expert %d: it can't act in its place; leave it out", s.r.Guide.Rate, s.r.Policy, len(mover.manifest.Proprioception), len(label.manifest.Proprioception))
+	const topic = "/demonstration/observation/proprioception"
+	args.Remaps = []rcl.Remap{{From: "observation/proprioception", To: topic}}
+	_, err = rcl.Subscribe(s.w.n, topic, rcl.SensorData, func(m *msgs.ProprioTokens, _ rcl.Info) {
+		s.felt.add(m.Header.Stamp.Go(), m.Values)
+	})
+	if err != nil {
+		return args, err
 	}
-	args.Remaps = []rcl.Remap{{From: "observation/proprioception", To: "/demonstration/observation/proprioception"}}
 	return args, s.g.make("demonstrator_proprioception", args, func(_ *graph, n *rcl.Node) error {
 		cfg := proprioception.DefaultConfig()
 		cfg.Policy = s.r.Demonstrator
