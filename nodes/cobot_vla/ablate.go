@@ -41,6 +41,7 @@ type ablateCmd struct {
 	Held      int           `help:"Held-out examples of a task to look at." default:"256"`
 	Seed      uint64        `help:"Seed of the first episode." default:"1000001"`
 	Latency   time.Duration `help:"Simulated time of an inference." default:"100ms"`
+	Still     time.Duration `help:"End an attempt in which nothing was told to move for so long; 0 to wait for the time limit." default:"5s"`
 	Jobs      int           `help:"Episodes at once; 0 for one a processor." default:"0"`
 	Plant     string        `help:"Mechanics: mujoco or kinematic." enum:"mujoco,kinematic" default:"mujoco"`
 	drawFlags

@@ -32,6 +32,7 @@ type evalCmd struct {
 	Precision    string        `help:"Precision of its weights on the processor; empty for the default."`
 	Latency      time.Duration `help:"Simulated time of an inference, whatever it really takes." default:"100ms"`
 	UntilDecided float64       `help:"End a task when its 95 % interval, or the count, has decided on which side of this rate it is; 0 for never." default:"0"`
+	Still        time.Duration `help:"End an attempt in which nothing was told to move for so long: who stands seldom goes on; 0 to wait for the time limit." default:"0"`
 	Films        int           `help:"Films of each task's first failures." default:"3"`
 	Jobs         int           `help:"Episodes at once; 0 for one a processor." default:"0"`
 	Out          string        `help:"Folder for episodes.jsonl and films." default:"out/eval"`
@@ -149,6 +150,9 @@ func (c *evalCmd) complete() error {
 			c.Policy = b
 		}
 	}
+	if c.Still < 0 {
+		return fmt.Errorf("--still %v: expected 0 or more", c.Still)
+	}
 	if c.Latency < 0 {
 		return fmt.Errorf("--latency %v: state the time of an inference: an evaluation gives the same lines on any machine", c.Latency)
 	}
@@ -225,6 +229,7 @@ func (c *evalCmd) groups() (groups []evalGroup, err error) {
 // add appends an episode to a group.
 func (c *evalCmd) add(g *evalGroup, r rollout, digest string) error {
 	r.Policy, r.Checkpoint, r.Plant, r.Latency = c.Policy, c.Checkpoint, c.Plant, c.Latency
+	r.Still = c.Still
 	if c.Suite != "" {
 		r.Steps = suiteSteps
 	}

@@ -144,8 +144,9 @@ func (r rollout) hash() string {
 		Vary                                          scene.Variation
 		Push                                          any
 		Params                                        map[string][]string
-		Guide                                         []float64 `json:",omitempty"`
-	}{r.Task, r.Policy, r.Checkpoint, r.Plant, r.Demonstrator, r.Latency, r.Steps, r.Limit, r.vary, r.Push.Rate, params, guide})
+		Guide                                         []float64     `json:",omitempty"`
+		Still                                         time.Duration `json:",omitempty"`
+	}{r.Task, r.Policy, r.Checkpoint, r.Plant, r.Demonstrator, r.Latency, r.Steps, r.Limit, r.vary, r.Push.Rate, params, guide, r.Still})
 	if err != nil {
 		return ""
 	}

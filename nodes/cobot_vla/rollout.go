@@ -43,6 +43,8 @@ type rollout struct {
 	// Steps and Limit end the attempt: steps of the policy, and simulated time; 0 takes the task's.
 	Steps int
 	Limit time.Duration
+	// Still ends an attempt when nothing was told to move for so long; 0 does not.
+	Still time.Duration
 	// Params of the nodes, by executable, that win over the launch files.
 	Params map[string][]rcl.ParamOverride
 	// Push disturbs the robot; the zero value does not.
@@ -352,11 +354,18 @@ func (s *stage) attempt(instruction string) (v scene.Verdict, err error) {
 	if err := s.w.tell.Publish(&msgs.String{Data: instruction}); err != nil {
 		return v, err
 	}
+	var still stillness
+	stands := false
 	err = s.g.ctx.RunUntil(s.a.ctx, func() bool {
 		v = s.g.sim.Verdict()
-		return v.Success || v.Over || !s.g.ctx.Now().Before(end)
+		stands = s.r.Still > 0 && s.w.still(&still) >= s.r.Still
+		return v.Success || v.Over || stands || !s.g.ctx.Now().Before(end)
 	})
-	if !v.Success && !v.Over {
+	switch {
+	case v.Success || v.Over:
+	case stands:
+		v.Reason = fmt.Sprintf("stood still for %v: %s", s.r.Still, v.Reason)
+	default:
 		v.Reason = fmt.Sprintf("not done within %v: %s", limit, v.Reason)
 	}
 	return v, err
