@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
-	"sync"
 
 	"cobot_vla/calibration"
 	"cobot_vla/model/checkpoint"
@@ -64,15 +62,14 @@ type run struct {
 	Config
 	data        Data
 	student     lesson
-	beside      []lesson // copies of the student, which read parts of a batch at the same time
-	threads     int      // of each
+	beside      []lesson // copies of the student
+	copies      *course.Copies
 	predictions int
 	manifest    checkpoint.Manifest // of the data
 	stats       calibration.Statistics
 	file        []byte // statistics.yaml
 	robot       *continuous.Robot
 	batch       []Sequence
-	slots       chan struct{} // as many as may read at a time
 }
 
 func open(c Config, data Data) (*run, error) {
@@ -97,16 +94,11 @@ func open(c Config, data Data) (*run, error) {
 	if r.robot, err = continuous.NewRobot(r.manifest, r.stats); err != nil {
 		return nil, err
 	}
-	copies := min(c.Copies, c.Batch)
-	if r.threads = c.Threads; r.threads <= 0 {
-		r.threads = min(runtime.GOMAXPROCS(0), runtime.NumCPU())
-	}
-	r.slots = make(chan struct{}, min(copies, r.threads))
-	r.threads = max(1, r.threads/copies)
+	r.copies = course.NewCopies(min(c.Copies, c.Batch), c.Threads)
 	if r.student, err = r.lesson(); err != nil {
 		return nil, err
 	}
-	for range copies - 1 {
+	for range r.copies.N - 1 {
 		l, err := r.lesson()
 		if err == nil {
 			r.beside = append(r.beside, l)
@@ -140,7 +132,7 @@ func (r *run) close() error {
 
 // backend for what learns, or for a teacher.
 func (r *run) backend() (*cpu.Backend, error) {
-	return cpu.New(cpu.Config{Precision: r.Precision, Threads: r.threads})
+	return cpu.New(cpu.Config{Precision: r.Precision, Threads: r.copies.Threads})
 }
 
 // Gradients implements course.Student.
@@ -149,25 +141,19 @@ func (r *run) Gradients(step int) (course.Batch, error) {
 	if err := r.data.Sample(r.Seed, uint64(step), r.History, r.predictions, r.batch); err != nil {
 		return b, err
 	}
-	// Which part is whose, and the order of the sums, do not depend on how many read at a time.
-	students := append([]lesson{r.student}, r.beside...)
-	losses, errs := make([]float64, len(students)), make([]error, len(students))
-	var reading sync.WaitGroup
-	for k, l := range students {
-		reading.Go(func() {
-			r.slots <- struct{}{}
-			defer func() { <-r.slots }()
-			part := r.batch[k*len(r.batch)/len(students) : (k+1)*len(r.batch)/len(students)]
-			share := float64(len(part)) / float64(len(r.batch))
-			losses[k], errs[k] = l.judge(part, share, true)
-			losses[k] *= share
-		})
-	}
-	reading.Wait()
-	for _, loss := range losses {
+	students, n := append([]lesson{r.student}, r.beside...), len(r.batch)
+	losses := make([]float64, len(students))
+	err := r.copies.Each(func(own int) (err error) {
+		part := r.batch[own*n/len(students) : (own+1)*n/len(students)]
+		share := float64(len(part)) / float64(n)
+		losses[own], err = students[own].judge(part, share, true)
+		losses[own] *= share
+		return err
+	})
+	for _, loss := range losses { // in their order
 		b.Loss += loss
 	}
-	return b, errors.Join(errs...)
+	return b, err
 }
 
 // oneByOne judges sequences with what judges one: its derivative times scale.

@@ -169,7 +169,6 @@ type teacher struct {
 	// What its share of a batch came to: the sum of the labels' losses, and the tokens it read.
 	loss   float64
 	tokens int
-	err    error
 }
 
 func newTeacher(s *student, words *vocabulary, g Geometry, micro int, sigma float64) *teacher {

@@ -3,21 +3,15 @@ package train
 import (
 	"errors"
 	"fmt"
-	"sync"
+
+	"cobot_vla/model/train/course"
 )
 
-// class is teachers that work side by side, each with a model of its own. Which part of a batch is whose does not depend on how many
-// of them work at a time, and what they come to is added up in their order, so that the result is the same on any number
-// of threads.
+// class is teachers that work side by side, each with a model of its own. What they come to is added up in their order.
 type class struct {
 	teachers []*teacher
-	micro    int           // examples of a part
-	slots    chan struct{} // as many as may work at a time
-	running  sync.WaitGroup
-}
-
-func newClass(micro, atOnce int) *class {
-	return &class{micro: micro, slots: make(chan struct{}, atOnce)}
+	micro    int // examples of a part
+	copies   *course.Copies
 }
 
 // lesson is a batch that a class reads.
@@ -34,6 +28,9 @@ func (c *class) read(l lesson) (loss float64, tokens int, err error) {
 	total := weight(l.examples)
 	if total == 0 {
 		return 0, 0, fmt.Errorf("no label of the batch has a weight")
+	}
+	for _, t := range c.teachers {
+		t.loss, t.tokens = 0, 0
 	}
 	err = c.share((len(l.examples)+c.micro-1)/c.micro, func(t *teacher, part int) error {
 		t.rng = nil
@@ -52,22 +49,14 @@ func (c *class) read(l lesson) (loss float64, tokens int, err error) {
 
 // share gives the parts 0 to n-1 to the teachers by turns.
 func (c *class) share(n int, do func(t *teacher, part int) error) error {
-	for own, t := range c.teachers {
-		c.running.Go(func() {
-			c.slots <- struct{}{}
-			defer func() { <-c.slots }()
-			t.loss, t.tokens, t.err = 0, 0, nil
-			for part := own; part < n && t.err == nil; part += len(c.teachers) {
-				t.err = do(t, part)
+	return c.copies.Each(func(own int) error {
+		for part := own; part < n; part += len(c.teachers) {
+			if err := do(c.teachers[own], part); err != nil {
+				return err
 			}
-		})
-	}
-	c.running.Wait()
-	var err error
-	for _, t := range c.teachers {
-		err = errors.Join(err, t.err)
-	}
-	return err
+		}
+		return nil
+	})
 }
 
 // close ends their models.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"strings"
 
 	"cobot_vla/calibration"
@@ -96,14 +95,9 @@ func open(c Config, data Data) (_ *run, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, close()) }()
-	threads := c.Threads
-	if threads <= 0 {
-		threads = min(runtime.GOMAXPROCS(0), runtime.NumCPU())
-	}
-	copies := min(c.Copies, c.Batch/c.Micro)
-	r.class = newClass(c.Micro, min(copies, threads))
-	for range copies {
-		b, err := cpu.New(cpu.Config{Precision: c.Precision, Threads: max(1, threads/copies)})
+	r.class = &class{micro: c.Micro, copies: course.NewCopies(min(c.Copies, c.Batch/c.Micro), c.Threads)}
+	for range r.class.copies.N {
+		b, err := cpu.New(cpu.Config{Precision: c.Precision, Threads: r.class.copies.Threads})
 		if err != nil {
 			return nil, errors.Join(err, r.class.close())
 		}
