@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"time"
 
 	"cobot_vla/model/checkpoint"
 	"cobot_vla/model/nn/cpu"
@@ -72,26 +71,14 @@ type Config struct {
 	// Stored is the precision of the written checkpoint, BF16 or F32. Default F32.
 	Stored checkpoint.DType `json:"stored"`
 
-	// Threads that compute; 0 for all processors. It changes no number.
-	Threads int `json:"-"`
-	// Budget ends the run after that time with a checkpoint and a state, at the next step; 0 for none.
-	Budget time.Duration `json:"-"`
-	// SaveEvery is how many steps lie between two states on the disk, DiagnoseEvery between two looks at held-out
-	// sequences (0: only at the end), of which Held are looked at. Defaults 200, 500 and 64.
-	SaveEvery     int `json:"-"`
-	DiagnoseEvery int `json:"-"`
-	Held          int `json:"-"`
-	// Now is the clock. Default time.Now.
-	Now func() time.Time `json:"-"`
-	// Report is called after every step, by the run's goroutine. Default: nobody.
-	Report func(course.Progress) `json:"-"`
+	course.Pace
 }
 
 // DefaultConfig has the paper's losses; Recipe, Out and Steps are missing.
 func DefaultConfig() Config {
 	return Config{
 		Batch: 8, Copies: 2, History: 4, Rate: 1e-3, Warmup: 20, Decay: 1e-4, Beta2: 0.999, Clip: 1, Align: SquaredDistance, Loss: Paper, Stage: FinetuneStage,
-		Precision: cpu.F32, Stored: checkpoint.F32, SaveEvery: 200, DiagnoseEvery: 500, Held: 64, Now: time.Now, Report: func(course.Progress) {},
+		Precision: cpu.F32, Stored: checkpoint.F32, Pace: course.DefaultPace(),
 	}
 }
 
@@ -110,7 +97,7 @@ func (c Config) Validate() error {
 	check(c.Recipe != RecipeAlign || c.Teacher != "", "teacher is empty: recipe %s learns from a Seer", c.Recipe)
 	check(c.Steps > 0 || c.Steps == 0 && c.Budget > 0, "steps is %d, expected 1 or more, or 0 and a budget of time to plan them by", c.Steps)
 	check(c.Batch > 0 && c.Copies > 0 && c.History > 0, "batch %d, copies %d, history %d: expected 1 or more", c.Batch, c.Copies, c.History)
-	check(c.SaveEvery > 0 && c.DiagnoseEvery >= 0 && c.Held >= 0, "save every %d, diagnose every %d, held %d: expected 1 or more, 0 or more, 0 or more", c.SaveEvery, c.DiagnoseEvery, c.Held)
+	errs = append(errs, c.Pace.Validate())
 	check(c.Rate > 0 && c.Rate < 1 && c.Warmup >= 0 && c.Decay >= 0 && c.Clip >= 0, "rate %g, warmup %d, decay %g, clip %g: expected a rate between 0 and 1, the others 0 or more", c.Rate, c.Warmup, c.Decay, c.Clip)
 	check(slices.Contains([]Align{SquaredDistance, Distance}, c.Align), "align is %q, expected %s or %s", c.Align, SquaredDistance, Distance)
 	check(slices.Contains([]Arm{Absolute, MeanAbsolute, Smooth}, c.Loss.Arm), "the arm's loss is %q, expected %s, %s or %s", c.Loss.Arm, Absolute, MeanAbsolute, Smooth)
@@ -119,8 +106,8 @@ func (c Config) Validate() error {
 	check(c.Stored == checkpoint.F32 || c.Stored == checkpoint.BF16, "stored is %q, expected F32 or BF16", c.Stored)
 	check(c.Beta2 > 0 && c.Beta2 < 1, "beta2 is %g, expected more than 0 and less than 1", c.Beta2)
 	check(c.Precision == cpu.F32 || c.Precision == cpu.BF16, "precision is %q, expected %s or %s", c.Precision, cpu.F32, cpu.BF16)
-	if len(errs) > 0 {
-		return fmt.Errorf("train %s: %w", c.Recipe, errors.Join(errs...))
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("train %s: %w", c.Recipe, err)
 	}
 	return nil
 }

@@ -48,7 +48,7 @@ func TestKilled(t *testing.T) {
 	rng := rand.New(rand.NewPCG(8, 8))
 	whole, again := t.TempDir(), t.TempDir()
 	c := DefaultConfig()
-	c.Steps, c.Batch, c.History, c.Warmup, c.SaveEvery, c.DiagnoseEvery, c.Held = 5, 1, 2, 1, 2, 3, 2
+	c.Steps, c.Batch, c.History, c.Warmup, c.SaveEvery, c.LookEvery, c.Held = 5, 1, 2, 1, 2, 3, 2
 	c.Now = func() time.Time { return time.Time{} }
 	for _, recipe := range Recipes() {
 		c.Recipe, c.Out, c.Threads = recipe, filepath.Join(whole, string(recipe)), 1

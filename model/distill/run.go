@@ -48,8 +48,7 @@ func Run(ctx context.Context, c Config, data Data) (result course.Result, err er
 	}
 	defer func() { err = errors.Join(err, r.close()) }()
 	way, err := course.Open(course.Config{
-		Out: c.Out, Asked: c, Steps: c.Steps, Rate: c.Rate, Clip: c.Clip, Budget: c.Budget,
-		SaveEvery: c.SaveEvery, LookEvery: c.DiagnoseEvery, Now: c.Now, Report: c.Report,
+		Out: c.Out, Asked: c, Steps: c.Steps, Rate: c.Rate, Clip: c.Clip, Pace: c.Pace,
 	}, r.student.optimiser())
 	if err != nil {
 		return result, err

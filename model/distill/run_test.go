@@ -13,6 +13,7 @@ import (
 	"cobot_vla/model"
 	"cobot_vla/model/continuous"
 	"cobot_vla/model/nn/cpu"
+	"cobot_vla/model/nn/tape/tapetest"
 	"cobot_vla/model/seer"
 	"cobot_vla/model/train/course"
 	"cobot_vla/model/vitavla"
@@ -136,45 +137,7 @@ func TestSeerGradient(t *testing.T) {
 		if !strings.Contains("mae.patch_embed.proj.weight mae.blocks.0.attn.qkv.weight text_projector.weight cls_token_wrist_projector.weight perceiver_resampler.latents perceiver_resampler.layers.0.0.to_kv.weight obs_tokens action_pred_token state_projector.weight transformer_backbone.h.1.mlp.c_fc.weight transformer_backbone_position_embedding", p.Name) {
 			continue
 		}
-		l.s.Tape.ClearGrads()
-		if _, err := l.judge(s, 1, true); err != nil {
-			t.Fatal(err)
-		}
-		grad, err := read(l.s.Tape, p.Grad)
-		if err != nil {
-			t.Fatal(err)
-		}
-		value, err := read(l.s.Tape, p.Value)
-		if err != nil {
-			t.Fatal(err)
-		}
-		// Along the gradient itself, both ways.
-		length := 0.0
-		for _, g := range grad {
-			length += float64(g) * float64(g)
-		}
-		length = math.Sqrt(length)
-		const eps = 1e-2
-		loss := func(side float64) float64 {
-			moved := make([]float32, len(value))
-			for i := range moved {
-				moved[i] = value[i] + float32(side*eps*float64(grad[i])/length)
-			}
-			l.s.Tape.Write(p.Value, moved)
-			l.s.Tape.Reload()
-			l.s.Tape.ClearGrads()
-			x, err := l.judge(s, 1, true)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return x
-		}
-		got := (loss(1) - loss(-1)) / (2 * eps)
-		l.s.Tape.Write(p.Value, value)
-		l.s.Tape.Reload()
-		if !(math.Abs(got-length) < 0.05*length+1e-5) {
-			t.Errorf("%s: the loss changes by %g a unit, its gradient is %g long", p.Name, got, length)
-		}
+		tapetest.Along(t, l.s.Optimiser, p, 1e-2, 0.05, func(back bool) (float64, error) { return l.judge(s, 1, back) })
 	}
 }
 

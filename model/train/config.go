@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"time"
 
 	"cobot_vla/model/nn/cpu"
 	"cobot_vla/model/train/course"
@@ -67,19 +66,7 @@ type Config struct {
 	// Stored is the precision of the written checkpoint, BF16 or F32. Default BF16.
 	Stored string `json:"stored"`
 
-	// Threads that compute; 0 for all processors. It changes no number.
-	Threads int `json:"-"`
-	// Budget ends the run after that time with a checkpoint and a state, at the next step; 0 for none.
-	Budget time.Duration `json:"-"`
-	// SaveEvery is how many steps lie between two states on the disk, DiagnoseEvery between two looks at held-out
-	// examples (0: only at the end), of which Held are looked at. Defaults 200, 500 and 64.
-	SaveEvery     int `json:"-"`
-	DiagnoseEvery int `json:"-"`
-	Held          int `json:"-"`
-	// Now is the clock. Default time.Now.
-	Now func() time.Time `json:"-"`
-	// Report is called after every step, by the run's goroutine. Default: nobody.
-	Report func(course.Progress) `json:"-"`
+	course.Pace
 }
 
 // DefaultConfig is a run of llava-vla-tiny; Out and Steps are missing.
@@ -87,8 +74,7 @@ func DefaultConfig() Config {
 	return Config{
 		Preset: PresetTiny, Batch: 16, Micro: 8, Copies: 2, Rate: 3e-3, Warmup: 100, Floor: 0.05, Decay: 0.05,
 		Beta1: 0.9, Beta2: 0.98, Epsilon: 1e-8, Clip: 1, Smoothing: 1, Blank: 0.3, Precision: cpu.Learning(), Stored: "BF16",
-		SaveEvery: 200, DiagnoseEvery: 500, Held: 64,
-		Now: time.Now, Report: func(course.Progress) {},
+		Pace: course.DefaultPace(),
 	}
 }
 
@@ -112,9 +98,9 @@ func (c Config) Validate() error {
 	check(c.Beta1 >= 0 && c.Beta1 < 1 && c.Beta2 >= 0 && c.Beta2 < 1 && c.Epsilon > 0, "beta1 %g, beta2 %g, epsilon %g: expected 0 up to 1, and above 0", c.Beta1, c.Beta2, c.Epsilon)
 	check(c.Precision == cpu.F32 || c.Precision == cpu.BF16, "precision is %q, expected %s or %s", c.Precision, cpu.F32, cpu.BF16)
 	check(c.Stored == "F32" || c.Stored == "BF16", "stored is %q, expected F32 or BF16", c.Stored)
-	check(c.SaveEvery > 0 && c.DiagnoseEvery >= 0 && c.Held >= 0, "save every %d, diagnose every %d, held %d: expected 1 or more, 0 or more, 0 or more", c.SaveEvery, c.DiagnoseEvery, c.Held)
-	if len(errs) > 0 {
-		return fmt.Errorf("train: %w", errors.Join(errs...))
+	errs = append(errs, c.Pace.Validate())
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("train: %w", err)
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package train
 import (
 	"context"
 	"errors"
-	"math"
 	"strings"
 	"testing"
 
@@ -11,6 +10,7 @@ import (
 	"cobot_vla/model/checkpoint"
 	"cobot_vla/model/llavavla"
 	"cobot_vla/model/nn/cpu"
+	"cobot_vla/model/nn/tape/tapetest"
 )
 
 // feelingRun is a run whose model takes proprioception in by an MLP.
@@ -39,47 +39,10 @@ func TestFeelingGradient(t *testing.T) {
 			continue
 		}
 		checked++
-		r.s.ClearGrads()
-		if _, _, err := r.class.read(lesson{examples: examples, back: true}); err != nil {
-			t.Fatal(err)
-		}
-		if err := r.s.Gather(); err != nil {
-			t.Fatal(err)
-		}
-		grad, err := r.s.read(p.Grad)
-		value, failed := r.s.read(p.Value)
-		if err = errors.Join(err, failed); err != nil {
-			t.Fatal(err)
-		}
-		length := 0.0
-		for _, g := range grad {
-			length += float64(g) * float64(g)
-		}
-		length = math.Sqrt(length)
-		const eps = 2e-2
-		loss := func(side float64) float64 { // along the gradient itself
-			moved := make([]float32, len(value))
-			for i := range moved {
-				moved[i] = value[i] + float32(side*eps*float64(grad[i])/length)
-			}
-			r.s.Tape.Write(p.Value, moved)
-			if err := r.s.Reload(); err != nil {
-				t.Fatal(err)
-			}
-			x, _, err := r.class.read(lesson{examples: examples})
-			if err != nil {
-				t.Fatal(err)
-			}
-			return x
-		}
-		got := (loss(1) - loss(-1)) / (2 * eps)
-		r.s.Tape.Write(p.Value, value)
-		if err := r.s.Reload(); err != nil {
-			t.Fatal(err)
-		}
-		if !(length > 0) || math.Abs(got-length) > 0.03*length {
-			t.Errorf("%s: the loss changes by %g a unit, its gradient is %g long", p.Name, got, length)
-		}
+		tapetest.Along(t, r.s.Optimiser, p, 2e-2, 0.03, func(back bool) (float64, error) {
+			loss, _, err := r.class.read(lesson{examples: examples, back: back})
+			return loss, err
+		})
 	}
 	if checked != 4 {
 		t.Errorf("%d tensors of the MLP", checked)

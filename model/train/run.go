@@ -58,8 +58,7 @@ func (r *run) begin() (err error) {
 		return err
 	}
 	r.course, err = course.Open(course.Config{
-		Out: r.Out, Asked: r.Config, Steps: r.Steps, Rate: r.Rate, Clip: r.Clip, Budget: r.Budget,
-		SaveEvery: r.SaveEvery, LookEvery: r.DiagnoseEvery, Now: r.Now, Report: r.Report,
+		Out: r.Out, Asked: r.Config, Steps: r.Steps, Rate: r.Rate, Clip: r.Clip, Pace: r.Pace,
 	}, r.s.Optimiser)
 	return err
 }

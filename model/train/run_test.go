@@ -21,7 +21,7 @@ func toyRun(t testing.TB, side int) (Config, *Toy) {
 		t.Fatal(err)
 	}
 	c := DefaultConfig()
-	c.Out, c.Preset, c.Batch, c.Micro, c.Steps, c.Warmup, c.Held, c.DiagnoseEvery = t.TempDir(), PresetTiny, 16, 8, 40, 10, 8, 0
+	c.Out, c.Preset, c.Batch, c.Micro, c.Steps, c.Warmup, c.Held, c.LookEvery = t.TempDir(), PresetTiny, 16, 8, 40, 10, 8, 0
 	c.Now = func() time.Time { return time.Time{} }
 	return c, toy
 }

@@ -237,6 +237,6 @@ func (w *ablation) config() train.Config {
 	if w.Steps == 0 {
 		c.Budget = time.Duration(w.Minutes * float64(time.Minute))
 	}
-	c.DiagnoseEvery, c.Held = 0, 0 // every policy is looked at once, task by task
+	c.LookEvery, c.Held = 0, 0 // every policy is looked at once, task by task
 	return c
 }

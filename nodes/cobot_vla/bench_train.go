@@ -108,7 +108,7 @@ func (c *benchTrainCmd) Run(a *app) error {
 func (c *benchTrainCmd) ours(a *app, toy *train.Toy, out string, r *trainRow) (parameters int, err error) {
 	t := train.DefaultConfig()
 	t.Out, t.Preset, t.Steps, t.Batch, t.Micro, t.Threads = out, c.Preset, c.Steps, c.Batch, c.Micro, c.Threads
-	t.Precision, t.Held, t.DiagnoseEvery, t.SaveEvery = cpu.Precision(r.Precision), 0, 0, c.Steps+1
+	t.Precision, t.Held, t.LookEvery, t.SaveEvery = cpu.Precision(r.Precision), 0, 0, c.Steps+1
 	var last time.Duration
 	t.Report = func(p course.Progress) {
 		if p.Step > 1 {

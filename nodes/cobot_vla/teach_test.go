@@ -50,7 +50,7 @@ func TestTeachClickBell(t *testing.T) {
 
 	c := train.DefaultConfig()
 	c.Out, c.Preset, c.Steps, c.Batch, c.Rate, c.Warmup, c.Precision, c.Seed = "bell", train.PresetTiny, 1000, 8, 3e-3, 60, cpu.F32, 1
-	c.SaveEvery, c.DiagnoseEvery, c.Held = c.Steps, earlySteps, 64
+	c.SaveEvery, c.LookEvery, c.Held = c.Steps, earlySteps, 64
 	r, losses := teach(t, c, prepared, c.Steps)
 	part("trained")
 	held := r.Held

@@ -63,7 +63,7 @@ func (c *trainRunCmd) config() train.Config {
 	t.Rate, t.VisionRate, t.Warmup, t.Floor, t.Decay, t.Beta2 = cmp.Or(c.Rate, t.Rate), c.VisionRate, c.Warmup, c.Floor, c.Decay, c.Beta2
 	t.Clip, t.Smoothing, t.Blank, t.Freeze, t.Seed = c.Clip, c.Smoothing, c.Blank, c.Freeze, c.Seed
 	t.Precision, t.Stored, t.Threads = cmp.Or(c.Precision, t.Precision), c.Stored, c.Threads
-	t.SaveEvery, t.DiagnoseEvery, t.Held = c.SaveEvery, c.LookEvery, c.Held
+	t.SaveEvery, t.LookEvery, t.Held = c.SaveEvery, c.LookEvery, c.Held
 	t.Budget = c.budget()
 	return t
 }

@@ -43,7 +43,7 @@ func (c *trainRunCmd) recipe(a *app) error {
 	d.Copies, d.Beta2, d.Stored = c.Copies, c.Beta2, checkpoint.DType(c.Stored)
 	d.Align, d.Stage, d.Threads, d.Precision = distill.Align(c.AlignLoss), distill.Stage(c.Stage), c.Threads, cmp.Or(c.Precision, cpu.Learning())
 	d.Loss = distill.ActionLoss{Arm: distill.Arm(c.ArmLoss), Gripper: distill.Gripper(c.GripperLoss), Weight: c.GripperWeight}
-	d.SaveEvery, d.DiagnoseEvery, d.Held = c.SaveEvery, c.LookEvery, c.Held
+	d.SaveEvery, d.LookEvery, d.Held = c.SaveEvery, c.LookEvery, c.Held
 	d.Budget = c.budget()
 	return c.report(a, &d.Report, func() (course.Result, error) { return distill.Run(a.ctx, d, data) })
 }

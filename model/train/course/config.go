@@ -21,15 +21,7 @@ type Config struct {
 	Rate float64
 	// Clip bounds the length of the gradient; 0 for no bound.
 	Clip float64
-	// Budget ends the course after that time, with a checkpoint and a state, at the next step; 0 for none.
-	Budget time.Duration
-	// SaveEvery is how many steps lie between two states on the disk, LookEvery between two looks at held-out
-	// examples; 0 looks at the end only.
-	SaveEvery, LookEvery int
-	// Now is the clock.
-	Now func() time.Time
-	// Report is called after every step, by the goroutine of Run.
-	Report func(Progress)
+	Pace
 }
 
 // Student is what learns.
