@@ -30,6 +30,7 @@ type ablateCmd struct {
 	Data      string        `help:"Folder of demonstrations, TASK below it, as cobot_vla collect leaves them. Empty: they are collected into the output folder."`
 	Collect   int           `name:"demonstrations" help:"Demonstrations of a task to collect, or at most to use." default:"300"`
 	Out       string        `help:"Folder of everything. The same command goes on where it was cut." default:"out/ablate"`
+	Readme    string        `help:"File whose tables <!-- ablation --> … <!-- /ablation --> are written anew."`
 	Plan      bool          `help:"Say what would be done, and do nothing."`
 	Preset    string        `help:"Shape of the policies: llava-vla-tiny or llava-vla-small." default:"llava-vla-tiny"`
 	Patch     int           `help:"Side of a patch [px]." default:"28"`
@@ -189,7 +190,7 @@ func (w *ablation) String() string {
 func (w *ablation) same() error {
 	settings := *w.ablateCmd
 	settings.Questions, settings.Seeds, settings.Episodes, settings.Settings = nil, 0, 0, nil // more of these may be asked for later
-	settings.Out, settings.Plan, settings.Jobs = "", false, 0
+	settings.Out, settings.Readme, settings.Plan, settings.Jobs = "", "", false, 0
 	path := filepath.Join(w.Out, "settings.json")
 	was, err := os.ReadFile(path)
 	switch {

@@ -214,14 +214,14 @@ func (w *ablation) evaluation(r recipe, seed uint64, task string) string {
 	return filepath.Join(w.Out, "evaluated", r.String(), fmt.Sprintf("seed%d", seed), task)
 }
 
-// episodes of a recipe, a seed and a task in a setting, as far as they were played.
+// episodes of a recipe, a seed and a task in a setting, as far as they were played, of those that are asked for.
 func (w *ablation) episodes(r recipe, seed uint64, task, setting string) (rate eval.Rate, err error) {
 	j, err := openEvaluated(w.evaluation(r, seed, task))
 	if err != nil {
 		return rate, err
 	}
 	j.each(func(e eval.Episode) {
-		if e.Setting == setting {
+		if e.Setting == setting && e.Seed < w.Seed+uint64(w.Episodes) {
 			rate.Add(e.Success)
 		}
 	})

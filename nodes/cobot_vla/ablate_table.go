@@ -166,6 +166,11 @@ func (w *ablation) report(a *app, last bool) error {
 	if !last {
 		return nil
 	}
+	if w.Readme != "" {
+		if err := updateReadme(w.Readme, map[string]string{"ablation": string(text)}); err != nil {
+			return err
+		}
+	}
 	_, err = fmt.Fprintf(a.stdout, "%s\nwritten to %s and results.json\n", text, filepath.Join(w.Out, "results.md"))
 	return err
 }
@@ -175,18 +180,18 @@ func (w *ablation) markdown(all []answered) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "Every policy: %s, %s of training in steps of %d, patches of %d px; %d demonstrations a task at most; %d trainings of each, %d episodes of each task and training, 95 %% intervals (Wilson) over all of these together.\n",
 		w.Preset, w.budget(), w.Batch, w.Patch, w.Collect, w.Seeds, w.Episodes)
-	fmt.Fprintln(&b, "Held-out error: of what the policy says freely to demonstrations it never saw, in parts of the mean action's; x: with exchanged images.")
+	fmt.Fprintln(&b, "Error: of what the policy says freely to demonstrations it never saw, in radians and in parts of the mean action's; x: how many times as large with exchanged images.")
 	for i, q := range all {
 		if len(q.Answers) == 0 {
 			continue
 		}
-		fmt.Fprintf(&b, "\n### %s\n\n", w.questions[i].Title)
+		fmt.Fprintf(&b, "\n**%s.** Paper: %s.\n\n", w.questions[i].Title, q.Source)
 		head := []string{"", "paper"}
 		for _, t := range q.Answers[0].Tasks {
 			for _, s := range t.Settings {
 				head = append(head, t.Task+", "+s.Setting)
 			}
-			head = append(head, "held-out error")
+			head = append(head, "error")
 		}
 		head = append(head, "rank by success", "rank by error")
 		if w.questions[i].First {
@@ -211,7 +216,6 @@ func (w *ablation) markdown(all []answered) []byte {
 			}
 			tableRow(&b, append(cells, fmt.Sprint(a.SuccessRank), fmt.Sprint(a.ErrorRank)))
 		}
-		fmt.Fprintf(&b, "\nPaper: %s.\n", q.Source)
 	}
 	return b.Bytes()
 }

@@ -44,13 +44,20 @@ func TestAblate(t *testing.T) {
 	t.Chdir(t.TempDir())
 	args := []string{
 		"ablate", "--question", "image,proprioception,navigation", "--task", "fetch_bottle", "--plant", "kinematic", "--demonstrations", "2", "--seeds", "1", "--steps", "2",
-		"--episodes", "1", "--batch", "2", "--micro", "2", "--precision", "f32", "--held-part", "0.5", "--held", "3", "--out", "out",
+		"--episodes", "1", "--batch", "2", "--micro", "2", "--precision", "f32", "--held-part", "0.5", "--held", "3", "--out", "out", "--readme", "README.md",
+	}
+	if err := os.WriteFile("README.md", []byte("before <!-- ablation --><!-- /ablation --> behind"), 0o666); err != nil {
+		t.Fatal(err)
 	}
 	said := mustCommand(t, args...)
-	for _, want := range []string{"### Several views", "### Proprioception", "### Unified action space", "| value tokens | 2, 1 | ", "% of the directions right", "0/1"} {
+	for _, want := range []string{"**Several views.** Paper: Table II", "**Proprioception.**", "**Unified action space.**", "| value tokens | 2, 1 | ", "% of the directions right", "0/1"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("the tables do not say %q:\n%s", want, said)
 		}
+	}
+	readme, err := os.ReadFile("README.md")
+	if err != nil || !strings.HasPrefix(string(readme), "before <!-- ablation -->\nEvery policy") || !strings.Contains(string(readme), "| value tokens |") {
+		t.Errorf("%v, README %s", err, readme)
 	}
 	var all []answered
 	if err := readJSON("out/results.json", &all); err != nil {

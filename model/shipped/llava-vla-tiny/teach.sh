@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # How the weights beside this file were made, from nothing; about two and a half hours on two processors. The same seeds give
-# the same demonstrations and, on a processor with the same instructions, the same weights. It goes on where it was ended.
+# the same demonstrations and, on a processor with the same instructions, the same weights; those beside it differ in the last
+# bits, as one model read whole batches then, where two copies share them now. It goes on where it was ended.
 #
 #   model/shipped/llava-vla-tiny/teach.sh PROGRAM FOLDER
 set -euo pipefail
