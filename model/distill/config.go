@@ -102,6 +102,7 @@ func (c Config) Validate() error {
 	check(slices.Contains([]Align{SquaredDistance, Distance}, c.Align), "align is %q, expected %s or %s", c.Align, SquaredDistance, Distance)
 	check(slices.Contains([]Arm{Absolute, MeanAbsolute, Smooth}, c.Loss.Arm), "the arm's loss is %q, expected %s, %s or %s", c.Loss.Arm, Absolute, MeanAbsolute, Smooth)
 	check(slices.Contains([]Gripper{CrossEntropy, Width}, c.Loss.Gripper) && c.Loss.Weight >= 0, "the gripper's loss is %q times %g, expected %s or %s times 0 or more", c.Loss.Gripper, c.Loss.Weight, CrossEntropy, Width)
+	check(c.Loss.Wide >= 0 && (c.Loss.Wide == 0 || c.Loss.Gripper == Width), "too wide costs %g times as much, with a gripper's loss of %s: expected 0 or more, and 0 without a width", c.Loss.Wide, c.Loss.Gripper)
 	check(slices.Contains([]Stage{FinetuneStage, FinetuneCode, FreezeStage}, c.Stage), "stage is %q, expected %s, %s or %s", c.Stage, FinetuneStage, FinetuneCode, FreezeStage)
 	check(c.Stored == checkpoint.F32 || c.Stored == checkpoint.BF16, "stored is %q, expected F32 or BF16", c.Stored)
 	check(c.Beta2 > 0 && c.Beta2 < 1, "beta2 is %g, expected more than 0 and less than 1", c.Beta2)

@@ -22,6 +22,7 @@ type recipeFlags struct {
 	ArmLoss       string  `help:"Of seer and vita-finetune: absolute (the paper's), mean-absolute or smooth (the released code's)." enum:"absolute,mean-absolute,smooth" default:"absolute"`
 	GripperLoss   string  `help:"Of seer and vita-finetune: cross-entropy of a binary gripper, or width." enum:"cross-entropy,width" default:"cross-entropy"`
 	GripperWeight float64 `help:"Weight of the gripper's loss beside the arm's." default:"0.01"`
+	GripperWide   float64 `help:"Of a width: how much more it costs to be too wide than too narrow; more than 1 makes a hand that is unsure close. 0 for alike." default:"0"`
 	Stage         string  `help:"Of vita-finetune: finetune (the paper's), finetune-code (the connector learns too) or freeze-vlm. From a base it is the baseline only-finetune." enum:"finetune,finetune-code,freeze-vlm" default:"finetune"`
 }
 
@@ -42,7 +43,7 @@ func (c *trainRunCmd) recipe(a *app) error {
 	d.Steps, d.Batch, d.History, d.Rate, d.Warmup, d.Clip, d.Seed = c.Steps, c.Batch, c.History, cmp.Or(c.Rate, d.Rate), c.Warmup, c.Clip, c.Seed
 	d.Copies, d.Beta2, d.Stored = c.Copies, c.Beta2, checkpoint.DType(c.Stored)
 	d.Align, d.Stage, d.Threads, d.Precision = distill.Align(c.AlignLoss), distill.Stage(c.Stage), c.Threads, cmp.Or(c.Precision, cpu.Learning())
-	d.Loss = distill.ActionLoss{Arm: distill.Arm(c.ArmLoss), Gripper: distill.Gripper(c.GripperLoss), Weight: c.GripperWeight}
+	d.Loss = distill.ActionLoss{Arm: distill.Arm(c.ArmLoss), Gripper: distill.Gripper(c.GripperLoss), Weight: c.GripperWeight, Wide: c.GripperWide}
 	d.SaveEvery, d.LookEvery, d.Held = c.SaveEvery, c.LookEvery, c.Held
 	d.Budget = c.budget()
 	return c.report(a, &d.Report, func() (course.Result, error) { return distill.Run(a.ctx, d, data) })
