@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -186,7 +187,7 @@ func (w *ablation) markdown(all []answered) []byte {
 			continue
 		}
 		fmt.Fprintf(&b, "\n**%s.** Paper: %s.\n\n", w.questions[i].Title, q.Source)
-		head := []string{"", "paper"}
+		head := []string{"", "paper", "steps"}
 		for _, t := range q.Answers[0].Tasks {
 			for _, s := range t.Settings {
 				head = append(head, t.Task+", "+s.Setting)
@@ -200,7 +201,7 @@ func (w *ablation) markdown(all []answered) []byte {
 		tableRow(&b, head)
 		tableRow(&b, slices.Repeat([]string{"---"}, len(head)))
 		for _, a := range q.Answers {
-			cells := []string{a.Variant, a.Paper}
+			cells := []string{a.Variant, a.Paper, a.steps()}
 			for _, t := range a.Tasks {
 				for _, s := range t.Settings {
 					cells = append(cells, eval.Rate{Successes: s.Successes, Attempts: s.Attempts}.String())
@@ -218,6 +219,20 @@ func (w *ablation) markdown(all []answered) []byte {
 		}
 	}
 	return b.Bytes()
+}
+
+// steps of a variant's trainings: with a budget of time, what costs more learns in fewer.
+func (a variantAnswer) steps() string {
+	low, high := math.MaxInt, 0
+	for _, t := range a.Tasks {
+		for _, s := range t.Seeds {
+			low, high = min(low, s.Steps), max(high, s.Steps)
+		}
+	}
+	if low == high {
+		return fmt.Sprint(low)
+	}
+	return fmt.Sprintf("%d–%d", low, high)
 }
 
 func tableRow(b *bytes.Buffer, cells []string) {

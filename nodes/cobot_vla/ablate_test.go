@@ -50,7 +50,7 @@ func TestAblate(t *testing.T) {
 		t.Fatal(err)
 	}
 	said := mustCommand(t, args...)
-	for _, want := range []string{"**Several views.** Paper: Table II", "**Proprioception.**", "**Unified action space.**", "| value tokens | 2, 1 | ", "% of the directions right", "0/1"} {
+	for _, want := range []string{"**Several views.** Paper: Table II", "**Proprioception.**", "**Unified action space.**", "| value tokens | 2, 1 | 2 | ", "% of the directions right", "0/1"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("the tables do not say %q:\n%s", want, said)
 		}
