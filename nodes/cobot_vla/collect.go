@@ -35,6 +35,7 @@ type collectCmd struct {
 	PushSize   float64       `help:"Largest push of a joint [rad]." default:"0.03"`
 	PushHold   int           `help:"Steps that a push lasts." default:"3"`
 	Latency    time.Duration `help:"Simulated time of an inference." default:"100ms"`
+	Still      time.Duration `help:"End an attempt in which nothing was told to move for so long; 0 to wait for the time limit." default:"0"`
 	Plant      string        `help:"Mechanics: mujoco or kinematic." enum:"mujoco,kinematic" default:"mujoco"`
 	randomFlags
 }
@@ -206,6 +207,7 @@ func (c *collectCmd) rollout(task scene.Task, seed uint64) (rollout, error) {
 	v.Wording = false // those words are evaluation's
 	r := attempting(task, seed, v)
 	r.Policy, r.Checkpoint, r.Plant, r.Latency, r.Demonstrator = c.Policy, c.Checkpoint, c.Plant, c.Latency, "expert"
+	r.Still = c.Still
 	if c.Policy != "expert" {
 		r.Guide = takeover{Rate: c.Takeover, Hold: time.Second, Seed: seed}
 	}

@@ -12,8 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"cobot_vla/drivers/mujoco/scene"
-	"cobot_vla/model/seer"
 	"cobot_vla/nodes/policy"
 	"cobot_vla/nodes/recorder/episode"
 )
@@ -178,75 +176,5 @@ func TestCollectStops(t *testing.T) {
 	c := collectCmd{Tasks: []string{"fetch_bottle"}, Episodes: 2, Out: t.TempDir(), Jobs: 2, Policy: "expert", Plant: "kinematic"}
 	if err := c.Run(a); err == nil || !strings.Contains(err.Error(), "canceled") {
 		t.Errorf("stopped: %v", err)
-	}
-}
-
-// TestCollectCorrectsOneArm: what a policy of one arm does is labelled, though the expert feels more than it; and is only
-// asked for where that arm does the task.
-func TestCollectCorrectsOneArm(t *testing.T) {
-	t.Chdir(t.TempDir())
-	mustCommand(t, "train", "--recipe", "seer", "--data", "toy", "--out", "seer", "--steps", "1", "--batch", "1", "--micro", "1", "--history", "1", "--held", "0", "--precision", "f32")
-	a := testApp(t)
-	c := collectCmd{
-		Tasks: []string{"click_bell"}, Arm: "left", Episodes: 1, Seed: 2, Out: "out", Jobs: 1, Policy: "seer", Checkpoint: "seer", KeepFailed: true,
-		Latency: 100 * time.Millisecond, Plant: "kinematic",
-	}
-	// The toy speaks other words than the task.
-	words, err := scene.ByName("click_bell")
-	if err != nil {
-		t.Fatal(err)
-	}
-	features := seer.Sentences{}
-	for _, w := range words.Instructions {
-		features[w] = make([]float32, 32)
-	}
-	if err := seer.WriteSentences("seer", features); err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Run(a); err != nil {
-		t.Fatal(err)
-	}
-	l, err := openLedger(filepath.Join("out", "click_bell", ledgerFile))
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.each(func(got attempt) {
-		start := words.Sample(got.Seed, 1)
-		if words.Arm(start) != "left" {
-			t.Errorf("seed %d is for the %s arm", got.Seed, words.Arm(start))
-		}
-		if got.Labels < uint64(got.Steps) || got.Refusals > 0 {
-			t.Errorf("%d labels and %d refusals in %d steps", got.Labels, got.Refusals, got.Steps)
-		}
-	})
-	// The expert, whose part of a chunk is that arm's, acts all the time for a policy that knows nothing; here there is no bell to
-	// ring (TestMujocoExpertRelievesOneArm).
-	c.Takeover, c.Seed, c.Episodes, c.Out = 1, 100, 2, "relieved"
-	if err := c.Run(testApp(t)); err != nil {
-		t.Fatal(err)
-	}
-	if l, err = openLedger(filepath.Join("relieved", "click_bell", ledgerFile)); err != nil || l.kept(true) != 2 {
-		t.Fatal(l.kept(true), err)
-	}
-	l.each(func(got attempt) {
-		if got.Labels < uint64(got.Steps) || got.Refusals > 0 {
-			t.Errorf("%d labels and %d refusals in %d steps", got.Labels, got.Refusals, got.Steps)
-		}
-	})
-	first := hashes(t, "relieved")
-	if err := os.Rename("relieved", "before"); err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Run(testApp(t)); err != nil {
-		t.Fatal(err)
-	}
-	for name, sum := range hashes(t, "relieved") {
-		if first[name] != sum {
-			t.Errorf("%s differs between two runs", name)
-		}
-	}
-	c.Tasks = []string{"lift_pot"}
-	if err := c.Run(testApp(t)); err == nil || !strings.Contains(err.Error(), "lift_pot is not a task of one arm") {
-		t.Errorf("a task of both arms: %v", err)
 	}
 }

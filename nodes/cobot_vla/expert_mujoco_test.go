@@ -159,28 +159,3 @@ func TestExpertKnowsTheScenes(t *testing.T) {
 		}
 	}
 }
-
-// TestMujocoExpertRelievesOneArm: for a policy of one arm, which feels that arm alone, the expert does the whole task through its chunks.
-func TestMujocoExpertRelievesOneArm(t *testing.T) {
-	task, err := scene.ByName("close_drawer")
-	if err != nil {
-		t.Fatal(err)
-	}
-	seed := uint64(700001)
-	for !startsFor(task, "left", seed) {
-		seed++
-	}
-	r := attempting(task, seed, scene.Variation{})
-	r.Policy, r.Checkpoint, r.Plant, r.Latency = "seer", "../../model/shipped/seer-tiny", "mujoco", 100*time.Millisecond
-	r.Demonstrator, r.Guide = "expert", takeover{Rate: 1, Hold: time.Second}
-	if err := r.complete(); err != nil {
-		t.Fatal(err)
-	}
-	o, err := r.run(testApp(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !o.Success || o.Refusals > 0 || o.Labels == 0 {
-		t.Errorf("after %d steps, %d labels and %d refusals: %s", o.Steps, o.Labels, o.Refusals, o.Reason)
-	}
-}

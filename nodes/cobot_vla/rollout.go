@@ -374,7 +374,9 @@ func (s *stage) attempt(instruction string) (v scene.Verdict, err error) {
 // finish ends the recording.
 func (s *stage) finish(o *outcome) error {
 	if s.label != nil {
-		o.Labels, o.Refusals = s.label.Labels(), s.label.Refusals()
+		if o.Labels, o.Refusals = s.label.Labels(), s.label.Refusals(); o.Labels == 0 && o.Steps > 0 {
+			return fmt.Errorf("not one observation was labelled in %d steps: %s", o.Steps, s.label.Trouble())
+		}
 	}
 	if s.end == nil {
 		return nil

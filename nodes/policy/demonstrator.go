@@ -34,6 +34,7 @@ type Demonstrator struct {
 	labels      uint64
 	refusals    uint64
 	failure     string
+	waits       string // for what, before an observation can be labelled
 
 	state *rcl.Publisher[msgs.ProprioTokens]
 	nav   *rcl.Publisher[msgs.NavigationToken]
@@ -56,8 +57,8 @@ func NewDemonstrator(n *rcl.Node, cfg Config, open Open) (*Demonstrator, error) 
 		obs: observer{manifest: p.Manifest(), version: version, maxSkew: seconds(cfg.MaxSkew)},
 	}
 	if p.Manifest().NeedsGroundTruth {
-		// It reads the numbers. A learner that moves the robot has its own statistics, and bins by them.
-		d.obs.version = ""
+		// It reads the numbers. A learner that moves the robot has its own statistics, and bins by them; and a composite of its own.
+		d.obs.version, d.obs.manifest.Layout = "", ""
 	}
 	return d, d.connect()
 }
@@ -103,8 +104,8 @@ func (d *Demonstrator) look() {
 	if d.instruction == "" {
 		return
 	}
-	obs, waits := d.obs.take(d.n.Now(), d.last.Add(time.Nanosecond))
-	if waits != "" {
+	var obs model.Observation
+	if obs, d.waits = d.obs.take(d.n.Now(), d.last.Add(time.Nanosecond)); d.waits != "" {
 		return
 	}
 	d.last = obs.Stamp
@@ -161,3 +162,11 @@ func (d *Demonstrator) diagnose(s *rcl.Status) {
 // Labels and Refusals count the observations that were labelled, and those its policy had no answer to.
 func (d *Demonstrator) Labels() uint64   { return d.labels }
 func (d *Demonstrator) Refusals() uint64 { return d.refusals }
+
+// Trouble is what its policy said last when it had no answer, or else what the next label waits for; "" for none.
+func (d *Demonstrator) Trouble() string {
+	if d.failure != "" || d.waits == "" {
+		return d.failure
+	}
+	return "it waits for " + d.waits
+}

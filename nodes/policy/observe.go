@@ -65,7 +65,7 @@ func (o *observer) take(now, notBefore time.Time) (obs model.Observation, waits 
 	if o.image.Encoding != "rgb8" || int(o.image.Step) != 3*int(o.image.Width) || len(o.image.Data) != int(o.image.Step)*int(o.image.Height) {
 		return obs, fmt.Sprintf("an rgb8 image: /observation/image is %s, step %d", o.image.Encoding, o.image.Step)
 	}
-	if o.views.Layout != o.manifest.Layout {
+	if o.manifest.Layout != "" && o.views.Layout != o.manifest.Layout {
 		return obs, fmt.Sprintf("an image of layout %s: camera_fusion makes %s", o.manifest.Layout, o.views.Layout)
 	}
 	obs = model.Observation{
