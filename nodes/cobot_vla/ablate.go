@@ -171,7 +171,15 @@ func (w *ablation) String() string {
 		}
 		whole += share * float64(w.Seeds)
 	}
-	episodes := len(w.recipes) * w.Seeds * len(w.tasks) * len(w.Settings) * w.Episodes
+	played := 0
+	for _, r := range w.recipes {
+		for _, t := range w.tasks {
+			if w.asks(r, t) {
+				played++
+			}
+		}
+	}
+	episodes := played * w.Seeds * len(w.Settings) * w.Episodes
 	for _, q := range w.questions {
 		fmt.Fprintf(&b, "%s (%s):\n", q.Name, q.Source)
 		for _, v := range q.Variants {

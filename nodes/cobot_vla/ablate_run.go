@@ -8,8 +8,10 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
+	"cobot_vla/drivers/mujoco/scene"
 	"cobot_vla/model/eval"
 	"cobot_vla/model/train"
 	"cobot_vla/model/train/data"
@@ -194,11 +196,21 @@ func (w *ablation) look(a *app, line *ablated, c train.Config, file string) erro
 	return nil
 }
 
+// asks says whether a question is about how a recipe does a task.
+func (w *ablation) asks(r recipe, t scene.Task) bool {
+	return slices.ContainsFunc(w.questions, func(q question) bool {
+		return (t.Mobile || !q.Mobile) && slices.ContainsFunc(q.Variants, func(v variant) bool { return v.Recipe == r })
+	})
+}
+
 // evaluate lets the policies of a recipe and seed do their tasks.
 func (w *ablation) evaluate(a *app, r recipe, seed uint64) error {
 	quiet := *a
 	quiet.stdout = io.Discard
 	for _, t := range w.tasks {
+		if !w.asks(r, t) {
+			continue
+		}
 		c := evalCmd{
 			Tasks: []string{t.Name}, Settings: w.Settings, Episodes: w.Episodes, Seed: w.Seed, Checkpoint: filepath.Join(w.Out, r.policy(seed, t.Name)),
 			Latency: w.Latency, Still: w.Still, Jobs: w.Jobs, Out: w.evaluation(r, seed, t.Name), Plant: w.Plant,
