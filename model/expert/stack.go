@@ -94,7 +94,7 @@ func same(g grasp) [2]grasp { return [2]grasp{g, g} }
 
 func stackBlocks() script {
 	return stacking("stack_blocks", []string{"block", "cube"}, stack{
-		grasps: same(grasp{thing: "red_block", at: r3.Vec{Z: 0.036}, width: 0.050}),
+		grasps: same(grasp{thing: "red_block", at: r3.Vec{Z: 0.040}, width: 0.050}),
 		lower:  "green_block", up: 0.050, tolerance: 0.012, hover: 0.07, low: 0.035, leave: true,
 	})
 }
