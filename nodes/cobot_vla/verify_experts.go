@@ -2,43 +2,85 @@ package main
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 
 	"cobot_vla/drivers/mujoco/scene"
 	"cobot_vla/model/expert"
 )
 
-// experts tries every task's expert in every setting.
-func (c *verifyCmd) experts(a *app) ([]trial, error) {
-	var all []trial
+// expertTry is one trial of an expert, to be done.
+type expertTry struct {
+	index   int
+	setting string
+	rig     rigConfig
+	push    expert.Perturbation
+}
+
+// expertTries are those of every task in every setting.
+func expertTries(seeds int) (tries []expertTry, err error) {
 	for _, name := range expert.Tasks() {
 		task, err := scene.ByName(name)
 		if err != nil {
 			return nil, err
 		}
 		for _, setting := range []string{plainSetting, pushedSetting, variedSetting} {
-			for seed := uint64(1); seed <= uint64(c.Experts); seed++ {
-				cfg := rigConfig{Task: task, Seed: seed, Pictures: setting == plainSetting}
-				var push expert.Perturbation
+			for seed := uint64(1); seed <= uint64(seeds); seed++ {
+				t := expertTry{index: len(tries), setting: setting, rig: rigConfig{Task: task, Seed: seed, Pictures: setting == plainSetting}}
 				switch setting {
 				case pushedSetting:
-					push = pushes(seed)
+					t.push = pushes(seed)
 				case variedSetting:
-					cfg.Vary = scene.Everything(scene.EvalTextures)
+					t.rig.Vary = scene.Everything(scene.EvalTextures)
 				}
-				t, err := tryExpert(a.ctx, cfg, push, nil)
-				if err != nil {
-					return nil, fmt.Errorf("%s, seed %d: %w", name, seed, err)
-				}
-				t.Setting = setting
-				all = append(all, t)
-				if !t.Success {
-					fmt.Fprintf(a.stdout, "%s %s seed %d FAILED after %.1f s: %s\n", name, setting, seed, t.Seconds, t.Reason)
-				}
+				tries = append(tries, t)
 			}
 		}
 	}
-	return all, nil
+	return tries, nil
+}
+
+// experts tries every task's expert in every setting, as many at once as there are processors.
+func (c *verifyCmd) experts(a *app) ([]trial, error) {
+	tries, err := expertTries(c.Experts)
+	if err != nil {
+		return nil, err
+	}
+	all, begun, done := make([]trial, len(tries)), 0, 0
+	p := newProgress(a.stderr, "experts", func() float64 { return float64(done) / float64(max(len(tries), 1)) })
+	defer p.end()
+	say := func() {
+		p.what = fmt.Sprintf("experts: %d of %d", done, len(tries))
+		p.say()
+	}
+	next := func() (expertTry, bool) {
+		if begun == len(tries) {
+			return expertTry{}, false
+		}
+		begun++
+		return tries[begun-1], true
+	}
+	type tried struct {
+		index int
+		trial trial
+	}
+	err = parallel(a, runtime.NumCPU(), p.every, say, next, func(a *app, x expertTry) (tried, error) {
+		t, err := tryExpert(a.ctx, x.rig, x.push, nil)
+		if err != nil {
+			return tried{}, fmt.Errorf("%s, seed %d: %w", x.rig.Task.Name, x.rig.Seed, err)
+		}
+		t.Setting = x.setting
+		return tried{x.index, t}, nil
+	}, func(x tried) error {
+		done++
+		t := x.trial
+		all[x.index] = t
+		if !t.Success {
+			fmt.Fprintf(a.stdout, "%s %s seed %d FAILED after %.1f s: %s\n", t.Task, t.Setting, t.Seed, t.Seconds, t.Reason)
+		}
+		return nil
+	})
+	return all, err
 }
 
 // expertRow is one task's trials.
