@@ -88,7 +88,6 @@ type expertRow struct {
 	task     string
 	done, of map[string]int // by setting
 	mean     float64        // simulated, plain [s]
-	wall     float64        // with pictures, plain [s]
 	steps    float64
 }
 
@@ -112,12 +111,12 @@ func expertRows(trials []trial) []expertRow {
 		r.of[t.Setting]++
 		r.done[t.Setting] += count(t.Success)
 		if t.Setting == plainSetting {
-			r.mean, r.wall, r.steps = r.mean+t.Seconds, r.wall+t.Wall, r.steps+float64(t.Steps)
+			r.mean, r.steps = r.mean+t.Seconds, r.steps+float64(t.Steps)
 		}
 	}
 	for i := range rows {
 		n := float64(max(rows[i].of[plainSetting], 1))
-		rows[i].mean, rows[i].wall, rows[i].steps = rows[i].mean/n, rows[i].wall/n, rows[i].steps/n
+		rows[i].mean, rows[i].steps = rows[i].mean/n, rows[i].steps/n
 	}
 	return rows
 }
@@ -125,10 +124,10 @@ func expertRows(trials []trial) []expertRow {
 // expertTable is the README's.
 func expertTable(trials []trial) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "| task | succeeded | pushed | randomised | simulated | steps | wall, with pictures |\n|---|---|---|---|---|---|---|\n")
+	fmt.Fprintf(&b, "| task | succeeded | pushed | randomised | simulated | steps |\n|---|---|---|---|---|---|\n")
 	for _, r := range expertRows(trials) {
 		of := func(setting string) string { return fmt.Sprintf("%d of %d", r.done[setting], r.of[setting]) }
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %.1f s | %.0f | %.1f s |\n", r.task, of(plainSetting), of(pushedSetting), of(variedSetting), r.mean, r.steps, r.wall)
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %.1f s | %.0f |\n", r.task, of(plainSetting), of(pushedSetting), of(variedSetting), r.mean, r.steps)
 	}
 	return b.String()
 }
