@@ -92,11 +92,7 @@ func (o *Optimiser) Gather() error {
 	for _, c := range o.beside {
 		for i, p := range c.params {
 			own := o.params[i].Grad
-			n := own.Rows * own.Cols
-			if cap(o.host) < n {
-				o.host, o.other = make([]float32, n), make([]float32, n)
-			}
-			sum, x := o.host[:n], o.other[:n]
+			sum, x := o.room(own)
 			if err := o.Tape.Read(sum, own); err != nil {
 				return err
 			}
@@ -110,6 +106,15 @@ func (o *Optimiser) Gather() error {
 		}
 	}
 	return nil
+}
+
+// room is where two buffers of that size are read to.
+func (o *Optimiser) room(b nn.Buf) (x, y []float32) {
+	n := b.Rows * b.Cols
+	if cap(o.host) < n {
+		o.host, o.other = make([]float32, n), make([]float32, n)
+	}
+	return o.host[:n], o.other[:n]
 }
 
 // Norm is the length of all gradients together.
@@ -135,19 +140,15 @@ func (o *Optimiser) Step(rule func(p *Param) nn.Adam) error {
 
 // Reload brings the parameters to where the forward operations read them, in all copies.
 func (o *Optimiser) Reload() error {
-	for i, p := range o.params {
-		if len(o.beside) == 0 {
-			break
-		}
-		n := p.Value.Rows * p.Value.Cols
-		if cap(o.host) < n {
-			o.host, o.other = make([]float32, n), make([]float32, n)
-		}
-		if err := o.Tape.Read(o.host[:n], p.Value); err != nil {
-			return err
-		}
-		for _, c := range o.beside {
-			c.tape.Write(c.params[i].Value, o.host[:n])
+	if len(o.beside) > 0 {
+		for i, p := range o.params {
+			value, _ := o.room(p.Value)
+			if err := o.Tape.Read(value, p.Value); err != nil {
+				return err
+			}
+			for _, c := range o.beside {
+				c.tape.Write(c.params[i].Value, value)
+			}
 		}
 	}
 	var all sync.WaitGroup
