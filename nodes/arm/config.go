@@ -82,7 +82,7 @@ func axesOf(r calibration.Robot, margin float64) []Axis {
 		g := a.Gripper
 		axes = append(axes, Axis{
 			Reach: 1, Name: g.Name, Unit: "m", Lower: 0, Upper: g.Stroke,
-			Velocity: g.MaxVelocity, Acceleration: g.MaxAcceleration,
+			Velocity: g.MaxVelocity, Acceleration: g.MaxAcceleration, Gripper: true,
 		})
 	}
 	return axes

@@ -13,6 +13,7 @@ type Axis struct {
 	Velocity     float64 // [unit/s]
 	Acceleration float64 // [unit/s²]
 	Reach        float64 // how far a unit of it moves any point of the arm at most [m/unit]
+	Gripper      bool    // it opens and closes a hand that others carry: stopping them does not stop it
 }
 
 // Clearance judges a pose of all axes: the distance of the pair of bodies that
@@ -94,7 +95,9 @@ func (l *Limiter) LastClamp() string { return l.last }
 
 // Step moves the command for dt seconds toward want, which itself moves at
 // wantV, no axis faster than fastest [unit/s] or its own limit. It names the pair
-// of bodies whose distance stopped the motion, or "".
+// of bodies whose distance stopped the motion, or "". Joints brake then, all of
+// them, and grippers go on unless they are what comes too near: a hand stopped a
+// millimetre too low must still be able to take hold and to let go.
 func (l *Limiter) Step(dt float64, want, wantV []float64, fastest float64) (blocked string) {
 	for i := range l.axes {
 		l.nextV[i] = l.axisVelocity(i, dt, want[i], wantV[i], fastest)
@@ -102,11 +105,26 @@ func (l *Limiter) Step(dt float64, want, wantV []float64, fastest float64) (bloc
 	}
 	if pair := l.violates(dt); pair != "" {
 		l.count("distance", fmt.Sprintf("%s would come closer than %.3f m (motion stopped)", pair, l.keepOut))
-		l.Brake(dt)
+		l.brakeJoints(dt)
+		if l.violates(dt) != "" {
+			l.Brake(dt)
+			return pair
+		}
+		l.commit()
 		return pair
 	}
 	l.commit()
 	return ""
+}
+
+// brakeJoints slows the joints of the next step down; grippers keep what they were to do in it.
+func (l *Limiter) brakeJoints(dt float64) {
+	for i, a := range l.axes {
+		if !a.Gripper {
+			l.nextV[i] = toward(l.v[i], 0, a.Acceleration*dt)
+			l.next[i] = l.q[i] + l.nextV[i]*dt
+		}
+	}
 }
 
 // Brake moves the command for dt seconds while slowing every axis down at its acceleration limit.

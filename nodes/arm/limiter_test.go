@@ -14,15 +14,19 @@ func testAxes() []Axis {
 	return []Axis{
 		{Name: "joint2", Unit: "rad", Lower: 0.01, Upper: 3.13, Velocity: 1.5, Acceleration: 5, Reach: 1},
 		{Name: "joint3", Unit: "rad", Lower: -2.96, Upper: -0.01, Velocity: 1.5, Acceleration: 5, Reach: 1},
-		{Name: "gripper", Unit: "m", Lower: 0, Upper: 0.07, Velocity: 0.2, Acceleration: 2, Reach: 1},
+		{Name: "gripper", Unit: "m", Lower: 0, Upper: 0.07, Velocity: 0.2, Acceleration: 2, Reach: 1, Gripper: true},
 	}
 }
 
-// wall is a clearance: the sum of the first two axes may not exceed limit.
-type wall struct{ limit float64 }
+// wall is a clearance: the sum of the first two axes, and what fingers stand out by, may not exceed limit.
+type wall struct{ limit, fingers float64 }
+
+func (w wall) distance(pose []float64) float64 {
+	return w.limit - pose[0] - pose[1] - w.fingers*pose[2]
+}
 
 func (w wall) Closest(pose []float64, within float64) []Near {
-	if d := w.limit - pose[0] - pose[1]; d < within {
+	if d := w.distance(pose); d < within {
 		return []Near{{"arm and wall", d}}
 	}
 	return nil
@@ -39,11 +43,11 @@ func TestLimiterKeepsEveryLimit(t *testing.T) {
 			rapid.Float64Range(-0.001, 0.071).Draw(t, "grip"),
 		}
 		keep := 0.02
-		clear := wall{2}
+		clear := wall{limit: 2, fingers: rapid.SampledFrom([]float64{0, 1}).Draw(t, "fingers")} // Reach of the gripper allows 1
 		l := NewLimiter(axes, clear, keep)
 		l.Set(0, start)
 		pose, vel := append([]float64(nil), start...), make([]float64, 3)
-		gap := clear.limit - start[0] - start[1]
+		gap := clear.distance(start)
 		want, wantV := append([]float64(nil), start...), make([]float64, 3)
 		for range rapid.IntRange(1, 40).Draw(t, "changes") {
 			for i := range want {
@@ -75,14 +79,57 @@ func TestLimiterKeepsEveryLimit(t *testing.T) {
 					}
 					pose[i], vel[i] = q, v
 				}
-				d := clear.limit - pose[0] - pose[1]
+				d := clear.distance(pose)
 				if d < math.Min(gap, keep)-2e-6 {
 					t.Fatalf("distance %v, started at %v", d, gap)
 				}
-				gap = math.Max(math.Min(gap, d), math.Min(d, keep))
+				// What was gained is kept; with fingers, which stop later than joints, once all stand.
+				if clear.fingers == 0 || l.Still() {
+					gap = math.Max(math.Min(gap, d), math.Min(d, keep))
+				}
 			}
 		}
 	})
+}
+
+// TestStoppedHandStillGrips lowers a hand onto what it may not come near to, and has it close and open there.
+func TestStoppedHandStillGrips(t *testing.T) {
+	lowered := func(w wall) *Limiter {
+		l := NewLimiter(testAxes(), w, 0.02)
+		l.Set(0, []float64{1, -1, 0.03})
+		for range 400 {
+			l.Step(dt, []float64{2.5, -1, 0.03}, make([]float64, 3), 100)
+		}
+		if d := w.distance(l.Pose()); !l.Still() || d < 0.02-2e-6 || d > 0.03 {
+			t.Fatalf("the hand stands at %v, distance %v", l.Pose(), d)
+		}
+		return l
+	}
+	l := lowered(wall{limit: 1})
+	at := append([]float64(nil), l.Pose()...)
+	for _, width := range []float64{0, 0.07} {
+		for range 400 {
+			if pair := l.Step(dt, []float64{2.5, -1, width}, make([]float64, 3), 100); pair != "arm and wall" {
+				t.Fatalf("stopped by %q", pair)
+			}
+		}
+		if math.Abs(l.Pose()[2]-width) > 1e-5 {
+			t.Errorf("told %v m, the stopped hand stands at %v", width, l.Pose()[2])
+		}
+	}
+	if l.Pose()[0] != at[0] || l.Pose()[1] != at[1] {
+		t.Errorf("joints went from %v to %v", at, l.Pose())
+	}
+
+	// Fingers that would come too near themselves are stopped as joints are.
+	w := wall{limit: 1, fingers: 1}
+	l = lowered(w)
+	for range 400 {
+		l.Step(dt, []float64{2.5, -1, 0.07}, make([]float64, 3), 100)
+	}
+	if d := w.distance(l.Pose()); d < 0.02-2e-6 || l.Pose()[2] > 0.05 {
+		t.Errorf("fingers opened to %v, distance %v", l.Pose()[2], d)
+	}
 }
 
 func TestLimiterFollowsARampWithoutLag(t *testing.T) {
