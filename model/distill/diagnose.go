@@ -31,13 +31,13 @@ func (r *run) Look(ctx context.Context) (*course.Diagnosis, error) {
 		}
 		other := &few[(i+len(few)/2|1)%len(few)]
 		seeing, feeling := few[i].with(other, true), few[i].with(other, false)
-		loss, err := r.student.judge(few[i:i+1], 1, false)
+		loss, err := r.student().judge(few[i:i+1], 1, false)
 		if err != nil {
 			return nil, err
 		}
 		d.Loss += part * loss
-		if !r.student.acts() {
-			if loss, err = r.student.judge([]Sequence{seeing}, 1, false); err != nil {
+		if !r.student().acts() {
+			if loss, err = r.student().judge([]Sequence{seeing}, 1, false); err != nil {
 				return nil, err
 			}
 			d.ShuffledLoss += part * loss
@@ -47,7 +47,7 @@ func (r *run) Look(ctx context.Context) (*course.Diagnosis, error) {
 			s  *Sequence
 			to *float64
 		}{{&few[i], &d.Error}, {&seeing, &d.ShuffledImages}, {&feeling, &d.ShuffledState}} {
-			said, err := r.student.act(v.s)
+			said, err := r.student().act(v.s)
 			if err != nil {
 				return nil, err
 			}

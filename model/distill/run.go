@@ -49,7 +49,7 @@ func Run(ctx context.Context, c Config, data Data) (result course.Result, err er
 	defer func() { err = errors.Join(err, r.close()) }()
 	way, err := course.Open(course.Config{
 		Out: c.Out, Asked: c, Steps: c.Steps, Rate: c.Rate, Clip: c.Clip, Pace: c.Pace,
-	}, r.student.optimiser())
+	}, r.student().optimiser())
 	if err != nil {
 		return result, err
 	}
@@ -60,8 +60,7 @@ func Run(ctx context.Context, c Config, data Data) (result course.Result, err er
 type run struct {
 	Config
 	data        Data
-	student     lesson
-	beside      []lesson // copies of the student
+	students    []lesson // the one that is saved, then its copies
 	copies      *course.Copies
 	predictions int
 	manifest    checkpoint.Manifest // of the data
@@ -94,14 +93,13 @@ func open(c Config, data Data) (*run, error) {
 		return nil, err
 	}
 	r.copies = course.NewCopies(min(c.Copies, c.Batch), c.Threads)
-	if r.student, err = r.lesson(); err != nil {
-		return nil, err
-	}
-	for range r.copies.N - 1 {
+	for i := range r.copies.N {
 		l, err := r.lesson()
 		if err == nil {
-			r.beside = append(r.beside, l)
-			err = r.student.optimiser().Beside(l.optimiser().Tape)
+			r.students = append(r.students, l)
+			if i > 0 {
+				err = r.student().optimiser().Beside(l.optimiser().Tape)
+			}
 		}
 		if err != nil {
 			return nil, errors.Join(err, r.close())
@@ -109,6 +107,9 @@ func open(c Config, data Data) (*run, error) {
 	}
 	return r, nil
 }
+
+// student is the one that is saved and looked at.
+func (r *run) student() lesson { return r.students[0] }
 
 // lesson is a student of the run's recipe.
 func (r *run) lesson() (lesson, error) {
@@ -121,9 +122,8 @@ func (r *run) lesson() (lesson, error) {
 	return newVITALesson(r)
 }
 
-func (r *run) close() error {
-	err := r.student.close()
-	for _, l := range r.beside {
+func (r *run) close() (err error) {
+	for _, l := range r.students {
 		err = errors.Join(err, l.close())
 	}
 	return err
@@ -140,12 +140,12 @@ func (r *run) Gradients(step int) (course.Batch, error) {
 	if err := r.data.Sample(r.Seed, uint64(step), r.History, r.predictions, r.batch); err != nil {
 		return b, err
 	}
-	students, n := append([]lesson{r.student}, r.beside...), len(r.batch)
-	losses := make([]float64, len(students))
+	n, copies := len(r.batch), len(r.students)
+	losses := make([]float64, copies)
 	err := r.copies.Each(func(own int) (err error) {
-		part := r.batch[own*n/len(students) : (own+1)*n/len(students)]
+		part := r.batch[own*n/copies : (own+1)*n/copies]
 		share := float64(len(part)) / float64(n)
-		losses[own], err = students[own].judge(part, share, true)
+		losses[own], err = r.students[own].judge(part, share, true)
 		losses[own] *= share
 		return err
 	})
@@ -177,7 +177,7 @@ func (r *run) Rule(_ *tape.Param, factor float64) nn.Adam {
 }
 
 // Save implements course.Student.
-func (r *run) Save() error { return r.student.save() }
+func (r *run) Save() error { return r.student().save() }
 
 // labels are what every step of a sequence should predict, one step behind the other.
 func (r *run) labels(s *Sequence) ([][7]float32, error) {

@@ -127,7 +127,7 @@ func TestSeerGradient(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := r.student.(*seerLesson)
+	l := r.student().(*seerLesson)
 	defer r.close()
 	s := make([]Sequence, 2)
 	if err := toy.Sample(1, 0, 2, 3, s); err != nil { // two sequences of two steps
