@@ -20,31 +20,28 @@ import (
 
 // ablateCmd asks the paper's questions: it trains a policy for every answer, with the same budget, and compares them.
 type ablateCmd struct {
-	Questions []string      `name:"question" help:"image (one merged image or every view's tokens), proprioception (tokens or MLP), chunk (1, 5, 12, 20), stages (two or one), bins (256 or 1024), navigation (direction and value or value tokens); without any, all." sep:","`
-	Tasks     []string      `name:"task" help:"Tasks to learn and to be measured by; navigation needs a mobile one." default:"click_bell,fetch_bottle" sep:","`
-	Seeds     int           `help:"Trainings of every variant, with seeds from 1 on." default:"2"`
-	Minutes   float64       `help:"Time of a training: as many steps as there is time for, planned by the pace of the first." default:"15"`
-	Steps     int           `help:"Steps of a training instead; the tables are then the same on any machine." default:"0"`
-	Episodes  int           `help:"Episodes of a task, a setting and a training." default:"50"`
-	Settings  []string      `name:"setting" help:"seen or dr." default:"seen" sep:","`
-	Data      string        `help:"Folder of demonstrations, TASK below it, as cobot_vla collect leaves them. Empty: they are collected into the output folder."`
-	Collect   int           `name:"demonstrations" help:"Demonstrations of a task to collect, or at most to use." default:"300"`
-	Out       string        `help:"Folder of everything. The same command goes on where it was cut." default:"out/ablate"`
-	Readme    string        `help:"File whose tables <!-- ablation --> … <!-- /ablation --> are written anew."`
-	Plan      bool          `help:"Say what would be done, and do nothing."`
-	Preset    string        `help:"Shape of the policies: llava-vla-tiny or llava-vla-small." default:"llava-vla-tiny"`
-	Patch     int           `help:"Side of a patch [px]." default:"28"`
-	Batch     int           `help:"Examples a step." default:"16"`
-	Micro     int           `help:"Examples that go through the model at a time." default:"8"`
-	Rate      float64       `help:"Highest learning rate; llava-vla-small bears 1.5e-3." default:"3e-3"`
-	Warmup    int           `help:"Steps in which it rises." default:"100"`
-	Precision cpu.Precision `help:"Operands of training: f32 or bf16. Empty: the faster one on this processor."`
-	Held      int           `help:"Held-out examples of a task to look at." default:"256"`
-	Seed      uint64        `help:"Seed of the first episode." default:"1000001"`
-	Latency   time.Duration `help:"Simulated time of an inference." default:"100ms"`
-	Still     time.Duration `help:"End an attempt in which nothing was told to move for so long; 0 to wait for the time limit." default:"5s"`
-	Jobs      int           `help:"Episodes at once; 0 for one a processor." default:"0"`
-	Plant     string        `help:"Mechanics: mujoco or kinematic." enum:"mujoco,kinematic" default:"mujoco"`
+	Questions    []string      `name:"question" help:"image (one merged image or every view's tokens), proprioception (tokens or MLP), chunk (1, 5, 12, 20), stages (two or one), bins (256 or 1024), navigation (direction and value or value tokens); without any, all." sep:","`
+	Tasks        []string      `name:"task" help:"Tasks to learn and to be measured by; navigation needs a mobile one." default:"click_bell,fetch_bottle" sep:","`
+	Seeds        int           `help:"Trainings of every variant, with seeds from 1 on." default:"2"`
+	Minutes      float64       `help:"Time of a training: as many steps as there is time for, planned by the pace of the first." default:"15"`
+	Steps        int           `help:"Steps of a training instead; the tables are then the same on any machine." default:"0"`
+	Episodes     int           `help:"Episodes of a task, a setting and a training." default:"50"`
+	Settings     []string      `name:"setting" help:"seen or dr." default:"seen" sep:","`
+	Data         string        `help:"Folder of demonstrations, TASK below it, as cobot_vla collect leaves them. Empty: they are collected into the output folder."`
+	Collect      int           `name:"demonstrations" help:"Demonstrations of a task to collect, or at most to use." default:"300"`
+	Out          string        `help:"Folder of everything. The same command goes on where it was cut." default:"out/ablate"`
+	Readme       string        `help:"File whose tables <!-- ablation --> … <!-- /ablation --> are written anew."`
+	Plan         bool          `help:"Say what would be done, and do nothing."`
+	Preset       string        `help:"Shape of the policies: llava-vla-tiny or llava-vla-small." default:"llava-vla-tiny"`
+	Patch        int           `help:"Side of a patch [px]." default:"28"`
+	Batch        int           `help:"Examples a step." default:"16"`
+	Micro        int           `help:"Examples that go through the model at a time." default:"8"`
+	Rate         float64       `help:"Highest learning rate; llava-vla-small bears 1.5e-3." default:"3e-3"`
+	Warmup       int           `help:"Steps in which it rises." default:"100"`
+	Precision    cpu.Precision `help:"Operands of training: f32 or bf16. Empty: the faster one on this processor."`
+	Held         int           `help:"Held-out examples of a task to look at." default:"256"`
+	Seed         uint64        `help:"Seed of the first episode." default:"1000001"`
+	rolloutFlags `set:"still=5s"`
 	drawFlags
 }
 
@@ -224,8 +221,8 @@ func (w *ablation) folder() string { return cmp.Or(w.Data, filepath.Join(w.Out, 
 func (w *ablation) demonstrations(a *app) error {
 	if w.Data == "" {
 		c := collectCmd{
-			Tasks: w.Tasks, Episodes: w.Collect, Seed: 1, Out: w.folder(), Jobs: w.Jobs, Policy: "expert",
-			Perturbed: 0.5, PushRate: 0.2, PushSize: 0.03, PushHold: 3, Latency: 100 * time.Millisecond, Plant: w.Plant,
+			Tasks: w.Tasks, Episodes: w.Collect, Seed: 1, Out: w.folder(), Policy: "expert", Perturbed: 0.5, PushRate: 0.2, PushSize: 0.03, PushHold: 3,
+			rolloutFlags: rolloutFlags{Latency: 100 * time.Millisecond, Jobs: w.Jobs, Plant: w.Plant},
 		}
 		return c.Run(a)
 	}

@@ -213,7 +213,7 @@ func (w *ablation) evaluate(a *app, r recipe, seed uint64) error {
 		}
 		c := evalCmd{
 			Tasks: []string{t.Name}, Settings: w.Settings, Episodes: w.Episodes, Seed: w.Seed, Checkpoint: filepath.Join(w.Out, r.policy(seed, t.Name)),
-			Latency: w.Latency, Still: w.Still, Jobs: w.Jobs, Out: w.evaluation(r, seed, t.Name), Plant: w.Plant,
+			Out: w.evaluation(r, seed, t.Name), rolloutFlags: w.rolloutFlags,
 		}
 		if err := c.Run(&quiet); err != nil {
 			return err

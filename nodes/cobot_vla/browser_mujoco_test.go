@@ -18,7 +18,7 @@ func collected(t *testing.T) string {
 	root, dir := t.TempDir(), filepath.Join(t.TempDir(), "episodes")
 	for i, task := range []string{"click_bell", "pick_block", "close_drawer", "lift_pot", "stack_cups"} {
 		c := collectCmd{
-			Tasks: []string{task}, Episodes: 1, Seed: uint64(100*i + 1), Out: root, Policy: "expert", Plant: "mujoco", Latency: 1e8,
+			Tasks: []string{task}, Episodes: 1, Seed: uint64(100*i + 1), Out: root, Policy: "expert", rolloutFlags: rolloutFlags{Plant: "mujoco", Latency: 1e8},
 		}
 		if err := c.Run(testApp(t)); err != nil {
 			t.Fatal(err)

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"time"
 
@@ -20,23 +19,20 @@ import (
 
 // collectCmd records demonstrations.
 type collectCmd struct {
-	Tasks      []string      `name:"task" help:"Tasks to demonstrate; without any, all that have an expert." sep:","`
-	Episodes   int           `help:"Demonstrations of each task." default:"300"`
-	Seed       uint64        `help:"Seed of the first attempt; the next ones count on." default:"1"`
-	Arm        string        `help:"Only starts that this arm does: for a policy of one arm." enum:",left,right" default:""`
-	Out        string        `help:"Folder of the episodes, one folder a task." default:"demonstrations"`
-	Jobs       int           `help:"Episodes at once; 0 for one a processor." default:"0"`
-	Policy     string        `help:"Who moves the robot. The expert says what is right all the same: with a checkpoint's policy it corrects that." default:"expert"`
-	Checkpoint string        `help:"Folder of that policy's checkpoint."`
-	Takeover   float64       `help:"Part of the time that the expert acts for another policy, a second at a time: one that is stuck comes on." default:"0"`
-	KeepFailed bool          `help:"Keep attempts that failed: a learner's are worth correcting."`
-	Perturbed  float64       `help:"Part of the episodes in which the robot is pushed off its way." default:"0.5"`
-	PushRate   float64       `help:"Part of such an episode's steps that are pushed." default:"0.2"`
-	PushSize   float64       `help:"Largest push of a joint [rad]." default:"0.03"`
-	PushHold   int           `help:"Steps that a push lasts." default:"3"`
-	Latency    time.Duration `help:"Simulated time of an inference." default:"100ms"`
-	Still      time.Duration `help:"End an attempt in which nothing was told to move for so long; 0 to wait for the time limit." default:"0"`
-	Plant      string        `help:"Mechanics: mujoco or kinematic." enum:"mujoco,kinematic" default:"mujoco"`
+	Tasks      []string `name:"task" help:"Tasks to demonstrate; without any, all that have an expert." sep:","`
+	Episodes   int      `help:"Demonstrations of each task." default:"300"`
+	Seed       uint64   `help:"Seed of the first attempt; the next ones count on." default:"1"`
+	Arm        string   `help:"Only starts that this arm does: for a policy of one arm." enum:",left,right" default:""`
+	Out        string   `help:"Folder of the episodes, one folder a task." default:"demonstrations"`
+	Policy     string   `help:"Who moves the robot. The expert says what is right all the same: with a checkpoint's policy it corrects that." default:"expert"`
+	Checkpoint string   `help:"Folder of that policy's checkpoint."`
+	Takeover   float64  `help:"Part of the time that the expert acts for another policy, a second at a time: one that is stuck comes on." default:"0"`
+	KeepFailed bool     `help:"Keep attempts that failed: a learner's are worth correcting."`
+	Perturbed  float64  `help:"Part of the episodes in which the robot is pushed off its way." default:"0.5"`
+	PushRate   float64  `help:"Part of such an episode's steps that are pushed." default:"0.2"`
+	PushSize   float64  `help:"Largest push of a joint [rad]." default:"0.03"`
+	PushHold   int      `help:"Steps that a push lasts." default:"3"`
+	rolloutFlags
 	randomFlags
 }
 
@@ -66,8 +62,8 @@ func (c *collectCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	if c.Jobs <= 0 {
-		c.Jobs = runtime.NumCPU()
+	if err := c.check(); err != nil {
+		return err
 	}
 	a.log = a.log.Level(max(a.log.GetLevel(), zerolog.ErrorLevel))
 	if err := checkArm(tasks, c.Arm); err != nil {
@@ -206,8 +202,7 @@ func (c *collectCmd) rollout(task scene.Task, seed uint64) (rollout, error) {
 	}
 	v.Wording = false // those words are evaluation's
 	r := attempting(task, seed, v)
-	r.Policy, r.Checkpoint, r.Plant, r.Latency, r.Demonstrator = c.Policy, c.Checkpoint, c.Plant, c.Latency, "expert"
-	r.Still = c.Still
+	r.Policy, r.Checkpoint, r.Plant, r.Latency, r.Still, r.Demonstrator = c.Policy, c.Checkpoint, c.Plant, c.Latency, c.Still, "expert"
 	if c.Policy != "expert" {
 		r.Guide = takeover{Rate: c.Takeover, Hold: time.Second, Seed: seed}
 	}

@@ -20,8 +20,8 @@ func TestMujocoCollectCorrectsOneArm(t *testing.T) {
 	t.Chdir(t.TempDir())
 	mustCommand(t, "train", "--recipe", "seer", "--data", "toy", "--out", "seer", "--steps", "1", "--batch", "1", "--micro", "1", "--history", "1", "--held", "0", "--precision", "f32")
 	c := collectCmd{
-		Tasks: []string{"click_bell"}, Arm: "left", Episodes: 1, Seed: 2, Out: "out", Jobs: 1, Policy: "seer", Checkpoint: "seer", KeepFailed: true,
-		Takeover: 1, Latency: 100 * time.Millisecond, Plant: "mujoco",
+		Tasks: []string{"click_bell"}, Arm: "left", Episodes: 1, Seed: 2, Out: "out", Policy: "seer", Checkpoint: "seer", KeepFailed: true,
+		Takeover: 1, rolloutFlags: rolloutFlags{Latency: 100 * time.Millisecond, Jobs: 1, Plant: "mujoco"},
 	}
 	// The toy speaks other words than the task.
 	words, err := scene.ByName("click_bell")

@@ -21,7 +21,8 @@ func collecting(t *testing.T, dir string, episodes int, jobs int) (stdout string
 	var out bytes.Buffer
 	a := testApp(t)
 	a.stdout = &out
-	c := collectCmd{Tasks: []string{"fetch_bottle"}, Episodes: episodes, Seed: 5, Out: dir, Jobs: jobs, Policy: "expert", Perturbed: 0.5, PushRate: 0.2, PushSize: 0.03, PushHold: 3, Latency: 100 * time.Millisecond, Plant: "kinematic"}
+	c := collectCmd{Tasks: []string{"fetch_bottle"}, Episodes: episodes, Seed: 5, Out: dir, Policy: "expert", Perturbed: 0.5, PushRate: 0.2, PushSize: 0.03, PushHold: 3,
+		rolloutFlags: rolloutFlags{Latency: 100 * time.Millisecond, Jobs: jobs, Plant: "kinematic"}}
 	if err := c.Run(a); err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +174,7 @@ func TestCollectStops(t *testing.T) {
 	ctx, cancel := context.WithCancel(a.ctx)
 	a.ctx = ctx
 	cancel()
-	c := collectCmd{Tasks: []string{"fetch_bottle"}, Episodes: 2, Out: t.TempDir(), Jobs: 2, Policy: "expert", Plant: "kinematic"}
+	c := collectCmd{Tasks: []string{"fetch_bottle"}, Episodes: 2, Out: t.TempDir(), Policy: "expert", rolloutFlags: rolloutFlags{Jobs: 2, Plant: "kinematic"}}
 	if err := c.Run(a); err == nil || !strings.Contains(err.Error(), "canceled") {
 		t.Errorf("stopped: %v", err)
 	}

@@ -6,25 +6,22 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"cobot_vla/model/eval"
 )
 
 // compareCmd measures several checkpoints on the same starts.
 type compareCmd struct {
-	Policies []string      `arg:"" help:"NAME=FOLDER of each checkpoint."`
-	Tasks    []string      `name:"task" help:"Tasks; without any, the five real ones of VITA-VLA's paper." sep:","`
-	Arm      string        `help:"Only starts that this arm does; none for both arms'." enum:"left,right,none" default:"left"`
-	Setting  string        `help:"seen or dr, as cobot_vla eval has them." default:"seen"`
-	Episodes int           `help:"Episodes of each task." default:"40"`
-	Seed     uint64        `help:"Seed of the first episode." default:"1000001"`
-	Latency  time.Duration `help:"Simulated time of an inference." default:"100ms"`
-	Films    int           `help:"Films of each task's first failures, for each policy." default:"1"`
-	Jobs     int           `help:"Episodes at once; 0 for one a processor." default:"0"`
-	Out      string        `help:"Folder, one folder a policy." default:"out/compare"`
-	Readme   string        `help:"File whose table <!-- comparison --> … <!-- /comparison --> is written anew."`
-	Plant    string        `help:"Mechanics: mujoco or kinematic." enum:"mujoco,kinematic" default:"mujoco"`
+	Policies []string `arg:"" help:"NAME=FOLDER of each checkpoint."`
+	Tasks    []string `name:"task" help:"Tasks; without any, the five real ones of VITA-VLA's paper." sep:","`
+	Arm      string   `help:"Only starts that this arm does; none for both arms'." enum:"left,right,none" default:"left"`
+	Setting  string   `help:"seen or dr, as cobot_vla eval has them." default:"seen"`
+	Episodes int      `help:"Episodes of each task." default:"40"`
+	Seed     uint64   `help:"Seed of the first episode." default:"1000001"`
+	Films    int      `help:"Films of each task's first failures, for each policy." default:"1"`
+	Out      string   `help:"Folder, one folder a policy." default:"out/compare"`
+	Readme   string   `help:"File whose table <!-- comparison --> … <!-- /comparison --> is written anew."`
+	rolloutFlags
 }
 
 // paperTasks are the real tasks of VITA-VLA's paper, and paperRates its table 4: success in percent over 40 attempts each,
@@ -63,7 +60,7 @@ func (c *compareCmd) Run(a *app) error {
 		}
 		e := evalCmd{
 			Tasks: slices.Clone(c.Tasks), Arm: strings.TrimPrefix(c.Arm, "none"), Settings: []string{c.Setting}, Episodes: c.Episodes, Seed: c.Seed,
-			Checkpoint: folder, Latency: c.Latency, Films: c.Films, Jobs: c.Jobs, Out: filepath.Join(c.Out, name), Plant: c.Plant,
+			Checkpoint: folder, Films: c.Films, Out: filepath.Join(c.Out, name), rolloutFlags: c.rolloutFlags,
 		}
 		r, episodes, err := e.evaluate(a)
 		if err != nil {

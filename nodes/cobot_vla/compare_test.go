@@ -38,7 +38,7 @@ func TestCompareSaysWhatIsWrong(t *testing.T) {
 	for what, c := range map[string]compareCmd{
 		"write NAME=FOLDER":  {Policies: []string{"somewhere"}},
 		"write NAME=FOLDER ": {Policies: []string{"a/b=somewhere"}},
-		"no such file":       {Policies: []string{"a=nowhere"}, Arm: "left", Setting: eval.Seen, Out: t.TempDir(), Plant: "kinematic"},
+		"no such file":       {Policies: []string{"a=nowhere"}, Arm: "left", Setting: eval.Seen, Out: t.TempDir(), rolloutFlags: rolloutFlags{Plant: "kinematic"}},
 	} {
 		if err := c.Run(testApp(t)); err == nil || !strings.Contains(err.Error(), strings.TrimSpace(what)) {
 			t.Errorf("%v: %v, expected %q", c.Policies, err, what)

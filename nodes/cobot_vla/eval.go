@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -19,25 +18,22 @@ import (
 
 // evalCmd measures a policy in the simulator.
 type evalCmd struct {
-	Tasks        []string      `name:"task" help:"Tasks; without any, all that have an expert, or the suite's." sep:","`
-	Suite        string        `help:"A suite instead, as LIBERO counts: 50 episodes of each of its tasks, at most 600 steps." enum:",table,stacking,mobile" default:""`
-	Chains       int           `help:"Chains of tasks instead, as CALVIN counts them: so many." default:"0"`
-	Length       int           `help:"Tasks of a chain." default:"5"`
-	Settings     []string      `name:"setting" help:"seen: as the demonstrations were recorded; dr: under all of domain randomisation." default:"seen" sep:","`
-	Episodes     int           `help:"Episodes of each task and setting; 0 for 100, 50 of a suite's." default:"0"`
-	Arm          string        `help:"Only starts that this arm does: of a policy of one arm." enum:",left,right" default:""`
-	Seed         uint64        `help:"Seed of the first episode. Demonstrations are collected from 1 on: keep far from them." default:"1000001"`
-	Policy       string        `help:"Policy to measure; llavavla where a checkpoint is given." default:""`
-	Checkpoint   string        `help:"Folder of its checkpoint."`
-	Precision    string        `help:"Precision of its weights on the processor; empty for the default."`
-	Latency      time.Duration `help:"Simulated time of an inference, whatever it really takes." default:"100ms"`
-	UntilDecided float64       `help:"End a task when its 95 % interval, or the count, has decided on which side of this rate it is; 0 for never." default:"0"`
-	Still        time.Duration `help:"End an attempt in which nothing was told to move for so long: who stands seldom goes on; 0 to wait for the time limit." default:"0"`
-	Films        int           `help:"Films of each task's first failures." default:"3"`
-	Jobs         int           `help:"Episodes at once; 0 for one a processor." default:"0"`
-	Out          string        `help:"Folder for episodes.jsonl and films." default:"out/eval"`
-	Readme       string        `help:"File whose table <!-- evaluation --> … <!-- /evaluation --> is written anew."`
-	Plant        string        `help:"Mechanics: mujoco or kinematic." enum:"mujoco,kinematic" default:"mujoco"`
+	Tasks        []string `name:"task" help:"Tasks; without any, all that have an expert, or the suite's." sep:","`
+	Suite        string   `help:"A suite instead, as LIBERO counts: 50 episodes of each of its tasks, at most 600 steps." enum:",table,stacking,mobile" default:""`
+	Chains       int      `help:"Chains of tasks instead, as CALVIN counts them: so many." default:"0"`
+	Length       int      `help:"Tasks of a chain." default:"5"`
+	Settings     []string `name:"setting" help:"seen: as the demonstrations were recorded; dr: under all of domain randomisation." default:"seen" sep:","`
+	Episodes     int      `help:"Episodes of each task and setting; 0 for 100, 50 of a suite's." default:"0"`
+	Arm          string   `help:"Only starts that this arm does: of a policy of one arm." enum:",left,right" default:""`
+	Seed         uint64   `help:"Seed of the first episode. Demonstrations are collected from 1 on: keep far from them." default:"1000001"`
+	Policy       string   `help:"Policy to measure; llavavla where a checkpoint is given." default:""`
+	Checkpoint   string   `help:"Folder of its checkpoint."`
+	Precision    string   `help:"Precision of its weights on the processor; empty for the default."`
+	UntilDecided float64  `help:"End a task when its 95 % interval, or the count, has decided on which side of this rate it is; 0 for never." default:"0"`
+	Films        int      `help:"Films of each task's first failures." default:"3"`
+	Out          string   `help:"Folder for episodes.jsonl and films." default:"out/eval"`
+	Readme       string   `help:"File whose table <!-- evaluation --> … <!-- /evaluation --> is written anew."`
+	rolloutFlags
 	randomFlags
 }
 
@@ -150,11 +146,8 @@ func (c *evalCmd) complete() error {
 			c.Policy = b
 		}
 	}
-	if c.Still < 0 {
-		return fmt.Errorf("--still %v: expected 0 or more", c.Still)
-	}
-	if c.Latency < 0 {
-		return fmt.Errorf("--latency %v: state the time of an inference: an evaluation gives the same lines on any machine", c.Latency)
+	if err := c.check(); err != nil {
+		return err
 	}
 	if err := checkSettings(c.Settings); err != nil {
 		return err
@@ -167,7 +160,6 @@ func (c *evalCmd) complete() error {
 		c.Episodes = cmp.Or(c.Episodes, suiteEpisodes)
 	}
 	c.Episodes = cmp.Or(c.Episodes, 100)
-	c.Jobs = cmp.Or(c.Jobs, runtime.NumCPU())
 	return nil
 }
 
@@ -228,8 +220,7 @@ func (c *evalCmd) groups() (groups []evalGroup, err error) {
 
 // add appends an episode to a group.
 func (c *evalCmd) add(g *evalGroup, r rollout, digest string) error {
-	r.Policy, r.Checkpoint, r.Plant, r.Latency = c.Policy, c.Checkpoint, c.Plant, c.Latency
-	r.Still = c.Still
+	r.Policy, r.Checkpoint, r.Plant, r.Latency, r.Still = c.Policy, c.Checkpoint, c.Plant, c.Latency, c.Still
 	if c.Suite != "" {
 		r.Steps = suiteSteps
 	}

@@ -18,7 +18,7 @@ import (
 func evaluation(out string) evalCmd {
 	return evalCmd{
 		Tasks: []string{"fetch_bottle"}, Settings: []string{eval.Seen, eval.Randomised}, Episodes: 2, Seed: 1000001,
-		Latency: 100 * time.Millisecond, Jobs: 2, Films: 0, Out: out, Plant: "kinematic",
+		Out: out, rolloutFlags: rolloutFlags{Latency: 100 * time.Millisecond, Jobs: 2, Plant: "kinematic"},
 	}
 }
 
