@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"cobot_vla/calibration"
+	"cobot_vla/calibration/kinematics"
 	"cobot_vla/model"
 	"cobot_vla/model/checkpoint"
 	"cobot_vla/model/continuous"
@@ -30,6 +31,7 @@ import (
 type sequences struct {
 	config       sequencesConfig
 	manifest     checkpoint.Manifest
+	arm          *kinematics.Arm
 	views        [2]vision.Rect // of the cameras that are looked at, in the recorded pictures
 	stats        calibration.Statistics
 	file         []byte          // the same as statistics.yaml
@@ -75,6 +77,10 @@ func openSequences(ctx context.Context, paths []string, c sequencesConfig) (dist
 	s := &sequences{config: c}
 	var err error
 	if s.manifest, err = c.manifest(); err != nil {
+		return nil, err
+	}
+	arm, _ := calibration.Default().Arm(c.side) // the manifest has found it
+	if s.arm, err = kinematics.NewArm(arm); err != nil {
 		return nil, err
 	}
 	tasks, order, err := (&trainPrepareCmd{Folders: paths}).find()
@@ -249,7 +255,7 @@ func (s *sequences) stretches(d demonstration.Demonstration, start *taskStart) (
 		}
 		run = sequenceRun{}
 	}
-	say := sayer{instruction: d.Instruction, start: start}
+	say := sayer{instruction: d.Instruction, arm: s.arm, start: start}
 	for _, sample := range d.Samples {
 		if sample.Action.Navigation != nil {
 			end()
@@ -265,7 +271,7 @@ func (s *sequences) stretches(d demonstration.Demonstration, start *taskStart) (
 			actions = append(actions, pick(step, act))
 		}
 		run.observations, run.actions = append(run.observations, obs), append(run.actions, actions)
-		run.words = append(run.words, say.step(actions[0][len(names)-1]))
+		run.words = append(run.words, say.step([6]float64(obs.State), actions[0][len(names)-1]))
 	}
 	end()
 	return runs, nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"path/filepath"
 	"reflect"
@@ -9,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"cobot_vla/calibration"
+	"cobot_vla/calibration/kinematics"
 	"cobot_vla/drivers/mujoco/scene"
 	"cobot_vla/model"
 	"cobot_vla/model/distill"
@@ -62,31 +65,40 @@ func TestSequencesOfDemonstrations(t *testing.T) {
 	}
 }
 
-// TestWords: what there is to say of an episode's steps follows the gripper, and where the things are the start.
+// TestWords: what there is to say of an episode's steps follows the gripper, and where things are follows the hand.
 func TestWords(t *testing.T) {
 	task, err := scene.ByName("pick_block")
 	if err != nil {
 		t.Fatal(err)
 	}
+	left, _ := calibration.Default().Arm("left")
+	arm, err := kinematics.NewArm(left)
+	if err != nil {
+		t.Fatal(err)
+	}
 	start := &taskStart{task: task, start: task.Sample(3, 1)}
+	joints := [6]float64{0.2, 1.4, -1.1, 0, 0.5, 0}
+	hand := arm.Mount().Apply(arm.FK(joints).P)
+	at := fmt.Sprintf("; hand %.0f %.0f %.0f", 100*hand.X, 100*hand.Y, 100*hand.Z)
 	place := func(name string) string {
 		o, _ := start.start.Object(name)
-		return fmt.Sprintf("; %s %d %d", name, centimetres(o.Pose.Position[0]-start.start.Robot.X), centimetres(o.Pose.Position[1]))
+		five := func(x float64) int { return 5 * int(math.Round(x/0.005)) }
+		return fmt.Sprintf("; %s %d %d %d", name, five(o.Pose.Position[0]-start.start.Robot.X-hand.X), five(o.Pose.Position[1]-hand.Y), five(o.Pose.Position[2]-hand.Z))
 	}
-	say := sayer{instruction: "put it there", start: start}
+	say := sayer{instruction: "put it there", arm: arm, start: start}
 	for _, step := range []struct {
 		width float64
 		want  string
 	}{
-		{0.07, "put it there; reaching" + place("block") + place("basket")},
-		{0.02, "put it there; holding" + place("basket")},
-		{0.07, "put it there; leaving" + place("basket")},
+		{0.07, "put it there; reaching" + at + place("block") + place("basket")},
+		{0.02, "put it there; holding" + at + place("basket")},
+		{0.07, "put it there; leaving" + at + place("basket")},
 	} {
-		if got := say.step(step.width); got != step.want {
+		if got := say.step(joints, step.width); got != step.want {
 			t.Errorf("%g: %q, expected %q", step.width, got, step.want)
 		}
 	}
-	if got := (&sayer{instruction: "put it there"}).step(0.07); got != "put it there; reaching" {
+	if got := (&sayer{instruction: "put it there", arm: arm}).step(joints, 0.07); got != "put it there; reaching" {
 		t.Errorf("without a start: %q", got)
 	}
 }
