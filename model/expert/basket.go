@@ -19,6 +19,11 @@ func (p *Policy) toBasket(w *world, g grasp, beside r3.Vec) ([2]target, error) {
 	at := p.tip(w, i)
 	basket := p.arms[i].inverse.Apply(w.things["basket"].Apply(beside))
 	above := r3.Vec{X: basket.X, Y: basket.Y, Z: basket.Z + p.cfg.BasketSize[2] + g.at.Z + 0.03}
+	if p.encloses(w, i, g, 2.2) { // what leans in the hand is brought over the basket, not the hand
+		hang := r3.Sub(at, p.arms[i].inverse.Apply(w.things[g.thing].P))
+		above.X += hang.X - clamp(hang.X, aslant)
+		above.Y += hang.Y - clamp(hang.Y, aslant)
+	}
 	switch {
 	case p.grips(w, i, g) && !(over && at.Z > above.Z-0.02):
 		joints, err := p.reach(w, i, carry(at, above), travelStep)
@@ -38,6 +43,9 @@ func (p *Policy) toBasket(w *world, g grasp, beside r3.Vec) ([2]target, error) {
 	t, err := p.take(w, i, g, 0.08)
 	return p.both(w, i, t), err
 }
+
+// aslant is how far the foot of a thing that is held upright may be beside the fingertips [m].
+const aslant = 0.02
 
 // carrier is the arm that has a thing, else the one on its side.
 func (p *Policy) carrier(w *world, g grasp) int {

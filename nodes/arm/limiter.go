@@ -103,18 +103,66 @@ func (l *Limiter) Step(dt float64, want, wantV []float64, fastest float64) (bloc
 		l.nextV[i] = l.axisVelocity(i, dt, want[i], wantV[i], fastest)
 		l.next[i] = l.q[i] + l.nextV[i]*dt
 	}
-	if pair := l.violates(dt); pair != "" {
-		l.count("distance", fmt.Sprintf("%s would come closer than %.3f m (motion stopped)", pair, l.keepOut))
+	blocked = l.violates(dt)
+	if blocked != "" && l.straight(dt, want, fastest) && l.violates(dt) == "" {
+		blocked = ""
+	}
+	if blocked != "" {
+		l.count("distance", fmt.Sprintf("%s would come closer than %.3f m (motion stopped)", blocked, l.keepOut))
 		l.brakeJoints(dt)
 		if l.violates(dt) != "" {
 			l.Brake(dt)
-			return pair
+			return blocked
 		}
-		l.commit()
-		return pair
 	}
 	l.commit()
-	return ""
+	return blocked
+}
+
+// straight has the joints of the next step go to want on a straight line, all in
+// proportion, and says whether they can. Each by itself is there sooner, but a
+// joint with a short way has gone it before the others have begun, and that may
+// be toward what they lead away from: a hand would never get up from a table.
+func (l *Limiter) straight(dt float64, want []float64, fastest float64) bool {
+	slowest, speed := 0.0, 1/dt // of the whole way [1/s]
+	for i, a := range l.axes {
+		if a.Gripper {
+			continue
+		}
+		way, change := l.wayTo(i, want[i]), a.Acceleration*dt
+		if way == 0 {
+			if math.Abs(l.v[i]) > change {
+				return false
+			}
+			continue
+		}
+		one, other := (l.v[i]-change)/way, (l.v[i]+change)/way
+		slowest, speed = math.Max(slowest, math.Min(one, other)), math.Min(speed, math.Max(one, other))
+		most := math.Min(a.Velocity, fastest)
+		if math.Abs(way) > change*dt { // else one step meets it
+			most = math.Min(most, brakeable(math.Abs(way), a.Acceleration, dt))
+		}
+		speed = math.Min(speed, most/math.Abs(way))
+	}
+	if speed <= 0 || speed < slowest {
+		return false
+	}
+	for i, a := range l.axes {
+		if a.Gripper {
+			continue
+		}
+		v := l.wayTo(i, want[i]) * speed
+		if l.stopLeaves(i, dt, v) {
+			return false
+		}
+		l.nextV[i], l.next[i] = v, l.q[i]+v*dt
+	}
+	return true
+}
+
+// wayTo is how far axis i goes to get to want, or to the end of its range on the way there.
+func (l *Limiter) wayTo(i int, want float64) float64 {
+	return math.Min(math.Max(want, l.lower[i]), l.upper[i]) - l.q[i]
 }
 
 // brakeJoints slows the joints of the next step down; grippers keep what they were to do in it.

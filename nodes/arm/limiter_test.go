@@ -19,10 +19,11 @@ func testAxes() []Axis {
 }
 
 // wall is a clearance: the sum of the first two axes, and what fingers stand out by, may not exceed limit.
-type wall struct{ limit, fingers float64 }
+// The second axis counts more by lean.
+type wall struct{ limit, fingers, lean float64 }
 
 func (w wall) distance(pose []float64) float64 {
-	return w.limit - pose[0] - pose[1] - w.fingers*pose[2]
+	return w.limit - pose[0] - (1+w.lean)*pose[1] - w.fingers*pose[2]
 }
 
 func (w wall) Closest(pose []float64, within float64) []Near {
@@ -43,7 +44,8 @@ func TestLimiterKeepsEveryLimit(t *testing.T) {
 			rapid.Float64Range(-0.001, 0.071).Draw(t, "grip"),
 		}
 		keep := 0.02
-		clear := wall{limit: 2, fingers: rapid.SampledFrom([]float64{0, 1}).Draw(t, "fingers")} // Reach of the gripper allows 1
+		clear := wall{limit: 2, fingers: rapid.SampledFrom([]float64{0, 1}).Draw(t, "fingers"), lean: rapid.SampledFrom([]float64{0, 1}).Draw(t, "lean")}
+		axes[1].Reach = 1 + clear.lean
 		l := NewLimiter(axes, clear, keep)
 		l.Set(0, start)
 		pose, vel := append([]float64(nil), start...), make([]float64, 3)
@@ -84,7 +86,7 @@ func TestLimiterKeepsEveryLimit(t *testing.T) {
 					t.Fatalf("distance %v, started at %v", d, gap)
 				}
 				// What was gained is kept; with fingers, which stop later than joints, once all stand.
-				if clear.fingers == 0 || l.Still() {
+				if clear.fingers == 0 && clear.lean == 0 || l.Still() {
 					gap = math.Max(math.Min(gap, d), math.Min(d, keep))
 				}
 			}
@@ -129,6 +131,27 @@ func TestStoppedHandStillGrips(t *testing.T) {
 	}
 	if d := w.distance(l.Pose()); d < 0.02-2e-6 || l.Pose()[2] > 0.05 {
 		t.Errorf("fingers opened to %v, distance %v", l.Pose()[2], d)
+	}
+}
+
+// TestStoppedArmLeaves: one joint's short way leads toward what the other's long way leads away from.
+func TestStoppedArmLeaves(t *testing.T) {
+	axes := testAxes()
+	axes[1].Reach = 3
+	w := wall{limit: -1, lean: 2}
+	l := NewLimiter(axes, w, 0.02)
+	l.Set(0, []float64{2 - 0.02, -1, 0.03})
+	want := []float64{1.5, -0.9, 0.03}
+	for range 400 {
+		l.Step(dt, want, make([]float64, 3), 100)
+		if d := w.distance(l.Pose()); d < 0.02-2e-6 {
+			t.Fatalf("distance %v", d)
+		}
+	}
+	for i, q := range l.Pose() {
+		if math.Abs(q-want[i]) > 1e-6 {
+			t.Errorf("axis %d stands at %v, want %v", i, q, want[i])
+		}
 	}
 }
 
