@@ -18,6 +18,8 @@ import (
 )
 
 //go:embed llava-vla-tiny/*.json llava-vla-tiny/*.yaml llava-vla-tiny/*.safetensors
+//go:embed seer-tiny/*.json seer-tiny/*.yaml seer-tiny/*.safetensors
+//go:embed vita-vla-tiny/*.json vita-vla-tiny/*.yaml vita-vla-tiny/*.safetensors
 var files embed.FS
 
 // ErrNone says that no checkpoint of a kind ships.
@@ -25,8 +27,13 @@ var ErrNone = errors.New("no checkpoint of this kind ships with the program: set
 
 // Name is the shipped checkpoint of a kind of policy; "" for none.
 func Name(kind string) string {
-	if kind == "llavavla" {
+	switch kind {
+	case "llavavla":
 		return "llava-vla-tiny"
+	case "seer":
+		return "seer-tiny"
+	case "vitavla":
+		return "vita-vla-tiny"
 	}
 	return ""
 }

@@ -2,6 +2,7 @@ package shipped
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"sync"
@@ -9,10 +10,13 @@ import (
 
 	"cobot_vla/calibration"
 	"cobot_vla/model/checkpoint"
+	"cobot_vla/model/continuous"
 	"cobot_vla/model/llavavla"
+	"cobot_vla/model/seer"
+	"cobot_vla/model/vitavla"
 )
 
-// TestFolder: the checkpoint is laid out once, mended when it was damaged, and is one that the robot can run.
+// TestFolder: a checkpoint is laid out once, and mended when it was damaged.
 func TestFolder(t *testing.T) {
 	cache := t.TempDir()
 	dir, err := Folder("llavavla", cache)
@@ -40,31 +44,47 @@ func TestFolder(t *testing.T) {
 		t.Error("not mended", err)
 	}
 
-	path := filepath.Join(dir, "manifest.yaml")
-	m, err := checkpoint.ReadManifest(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	stats, err := m.LoadStatistics(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(checkpoint.CheckRobot(m, calibration.Default()), checkpoint.CheckStatistics(m, stats, calibration.Default())); err != nil {
-		t.Error(err)
-	}
-	if m.Name != Name("llavavla") || m.Navigation == nil {
-		t.Errorf("manifest %+v", m)
-	}
-	p, err := llavavla.Open(dir, llavavla.DefaultConfig())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.Close(); err != nil {
-		t.Error(err)
-	}
 	left, err := filepath.Glob(filepath.Join(dir, "*.part"))
 	if err != nil || len(left) > 0 {
 		t.Error(left, err)
+	}
+}
+
+// TestRuns: every checkpoint is one that the robot can run.
+func TestRuns(t *testing.T) {
+	for kind, open := range map[string]func(dir string) (io.Closer, error){
+		"llavavla": func(dir string) (io.Closer, error) { return llavavla.Open(dir, llavavla.DefaultConfig()) },
+		"seer":     func(dir string) (io.Closer, error) { return seer.Open(dir, continuous.DefaultConfig()) },
+		"vitavla":  func(dir string) (io.Closer, error) { return vitavla.Open(dir, continuous.DefaultConfig()) },
+	} {
+		t.Run(kind, func(t *testing.T) {
+			dir, err := Folder(kind, t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(dir, "manifest.yaml")
+			m, err := checkpoint.ReadManifest(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			stats, err := m.LoadStatistics(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(checkpoint.CheckRobot(m, calibration.Default()), checkpoint.CheckStatistics(m, stats, calibration.Default())); err != nil {
+				t.Error(err)
+			}
+			if m.Kind != kind || m.Name != Name(kind) || (m.Navigation != nil) != (kind == "llavavla") {
+				t.Errorf("manifest %+v", m)
+			}
+			p, err := open(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := p.Close(); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 
@@ -87,7 +107,7 @@ func TestFolderAtOnce(t *testing.T) {
 }
 
 func TestNone(t *testing.T) {
-	if _, err := Folder("vitavla", t.TempDir()); !errors.Is(err, ErrNone) {
+	if _, err := Folder("expert", t.TempDir()); !errors.Is(err, ErrNone) {
 		t.Error(err)
 	}
 	if _, err := Folder("llavavla", filepath.Join(os.DevNull, "x")); err == nil {
