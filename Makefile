@@ -14,6 +14,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
+TASK ?= fetch_bottle
 SEED ?= 1
 # Who decides in the demo: llavavla is the checkpoint that ships, expert a script that sees the simulator's truth.
 POLICY ?= llavavla
@@ -67,7 +68,7 @@ build: sim-deps
 	go build -tags mujoco -o $(OUT)/cobot_vla ./nodes/cobot_vla
 
 demo: build
-	$(OUT)/cobot_vla demo --policy $(POLICY) --seed $(SEED) --latency-ms=$(LATENCY_MS) $(if $(HEADLESS),--headless) --out $(OUT)/demo
+	$(OUT)/cobot_vla demo --task $(TASK) --policy $(POLICY) --seed $(SEED) --latency-ms=$(LATENCY_MS) $(if $(HEADLESS),--headless) --out $(OUT)/demo
 
 # First everything that needs Go alone, then what needs the simulator, then ROS 2's wire.
 test: sim-deps dds-deps hdf5-deps tag-deps ptx-check cuda-check

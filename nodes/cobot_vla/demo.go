@@ -12,6 +12,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"cobot_vla/drivers/mujoco/scene"
 	"cobot_vla/launch"
 	"cobot_vla/msgs"
 	"cobot_vla/nodes/rcl"
@@ -23,7 +24,7 @@ type demoCmd struct {
 	Task        string        `help:"Task of the simulator." default:"fetch_bottle"`
 	Policy      string        `help:"Policy that does it." default:"expert"`
 	Checkpoint  string        `help:"Folder of the policy's checkpoint."`
-	Instruction string        `help:"What the robot is told." default:"move to the table and fetch the bottle"`
+	Instruction string        `help:"What the robot is told. Empty: the task's own words."`
 	Seed        int           `help:"Seed of the initial state." default:"1"`
 	LatencyMS   float64       `name:"latency-ms" help:"Inference time in simulated milliseconds; negative: as long as it really takes." default:"-1"`
 	Plant       string        `help:"Mechanics: mujoco or kinematic." enum:"mujoco,kinematic" default:"mujoco"`
@@ -72,7 +73,10 @@ func quantiles(d []time.Duration) quantile {
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // Run implements the command.
-func (c *demoCmd) Run(a *app) error {
+func (c *demoCmd) Run(a *app) (err error) {
+	if c.Instruction, err = c.words(); err != nil {
+		return err
+	}
 	if c.Headless || c.Out != "" {
 		if err := os.MkdirAll(c.Out, 0o755); err != nil {
 			return err
@@ -126,6 +130,18 @@ func latency(ms float64) float64 {
 		return -1
 	}
 	return ms / 1000
+}
+
+// words are what the robot is told: those that were given, or the first that the task is known by.
+func (c *demoCmd) words() (string, error) {
+	if c.Instruction != "" {
+		return c.Instruction, nil
+	}
+	task, err := scene.ByName(c.Task)
+	if err != nil {
+		return "", err
+	}
+	return task.Instructions[0], nil
 }
 
 // run starts the graph of sim.launch.yaml and lets it go on until the task is

@@ -47,6 +47,23 @@ func TestDemoFetchesTheBottle(t *testing.T) {
 	}
 }
 
+// TestDemoTellsTheTask: a robot that is to pick a block is not told to fetch a bottle.
+func TestDemoTellsTheTask(t *testing.T) {
+	for want, c := range map[string]demoCmd{
+		"move to the table and fetch the bottle": {Task: "fetch_bottle"},
+		"click the bell":                         {Task: "click_bell"},
+		"ring it":                                {Task: "click_bell", Instruction: "ring it"},
+	} {
+		if got, err := c.words(); err != nil || got != want {
+			t.Errorf("%s is told %q (%v), want %q", c.Task, got, err, want)
+		}
+	}
+	c := demoCmd{Task: "fly"}
+	if _, err := c.words(); err == nil {
+		t.Error("a task that isn't there has words")
+	}
+}
+
 // TestSameSeedSameBytes compares every CAN frame of two runs.
 func TestSameSeedSameBytes(t *testing.T) {
 	trace := func(seed int) string {
