@@ -64,6 +64,28 @@ func TestDemoTellsTheTask(t *testing.T) {
 	}
 }
 
+// TestSimSaysHowItEnded: once, in the log, whoever started it.
+func TestSimSaysHowItEnded(t *testing.T) {
+	var lines bytes.Buffer
+	a := testApp(t)
+	a.log = zerolog.New(&lines).Level(zerolog.InfoLevel)
+	demo := baseDemo("kinematic", 1, 100)
+	demo.Out = t.TempDir()
+	demo.Lasts = 30 * time.Second
+	if _, err := demo.run(a, newStatus(discard{}, true), nil); err != nil {
+		t.Fatal(err)
+	}
+	var ended []string
+	for line := range strings.Lines(lines.String()) {
+		if strings.Contains(line, `"/sim"`) && strings.Contains(line, `"task":"fetch_bottle"`) {
+			ended = append(ended, line)
+		}
+	}
+	if len(ended) != 1 || !strings.Contains(ended[0], `"success":true`) || !strings.Contains(ended[0], "the bottle is held") {
+		t.Errorf("the simulator said %q", ended)
+	}
+}
+
 // TestSameSeedSameBytes compares every CAN frame of two runs.
 func TestSameSeedSameBytes(t *testing.T) {
 	trace := func(seed int) string {

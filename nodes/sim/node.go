@@ -234,7 +234,11 @@ func (s *Node) advance(now time.Time) {
 
 // tell publishes the ground truth and asks the judge.
 func (s *Node) tell(now time.Time) {
+	before := s.verdict.Over
 	s.verdict = s.judge.Update(s.world)
+	if s.verdict.Over && !before {
+		s.n.Log().Info().Str("task", s.task.Name).Bool("success", s.verdict.Success).Msg(s.verdict.Reason)
+	}
 	if s.truth.Matched() == 0 {
 		return
 	}
