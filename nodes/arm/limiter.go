@@ -36,12 +36,11 @@ type Limiter struct {
 	lower     []float64 // Lower, or a measured pose that lies outside
 	upper     []float64
 	q, v      []float64 // the command's pose and velocity
-	next      []float64
-	nextV     []float64
+	nextV     []float64 // of the step that is being decided
 	stop      []float64
 	clearance Clearance
 	keepOut   float64            // [m]
-	now       map[string]float64 // pairs nearer than keepOut at the present pose, when they were asked for
+	now       map[string]float64 // pairs nearer than keepOut at the pose that a step begins from, once they were asked for
 
 	// Clamps counts changed wishes by axis and kind since start.
 	Clamps map[string]uint64
@@ -55,7 +54,7 @@ func NewLimiter(axes []Axis, clearance Clearance, keepOut float64) *Limiter {
 		axes: axes, clearance: clearance, keepOut: keepOut,
 		lower: make([]float64, n), upper: make([]float64, n),
 		q: make([]float64, n), v: make([]float64, n),
-		next: make([]float64, n), nextV: make([]float64, n), stop: make([]float64, n),
+		nextV: make([]float64, n), stop: make([]float64, n),
 		Clamps: map[string]uint64{},
 	}
 	for i, a := range axes {
@@ -99,23 +98,26 @@ func (l *Limiter) LastClamp() string { return l.last }
 // them, and grippers go on unless they are what comes too near: a hand stopped a
 // millimetre too low must still be able to take hold and to let go.
 func (l *Limiter) Step(dt float64, want, wantV []float64, fastest float64) (blocked string) {
+	l.now = nil
 	for i := range l.axes {
 		l.nextV[i] = l.axisVelocity(i, dt, want[i], wantV[i], fastest)
-		l.next[i] = l.q[i] + l.nextV[i]*dt
 	}
 	blocked = l.violates(dt)
-	if blocked != "" && l.straight(dt, want, fastest) && l.violates(dt) == "" {
-		blocked = ""
+	if blocked == "" || l.straight(dt, want, fastest) && l.violates(dt) == "" {
+		l.commit(dt)
+		return ""
 	}
-	if blocked != "" {
-		l.count("distance", fmt.Sprintf("%s would come closer than %.3f m (motion stopped)", blocked, l.keepOut))
-		l.brakeJoints(dt)
-		if l.violates(dt) != "" {
-			l.Brake(dt)
-			return blocked
+	l.count("distance", fmt.Sprintf("%s would come closer than %.3f m (motion stopped)", blocked, l.keepOut))
+	for i, a := range l.axes {
+		if !a.Gripper {
+			l.nextV[i] = l.braked(i, dt)
 		}
 	}
-	l.commit()
+	if l.violates(dt) != "" {
+		l.Brake(dt)
+	} else {
+		l.commit(dt)
+	}
 	return blocked
 }
 
@@ -155,38 +157,36 @@ func (l *Limiter) straight(dt float64, want []float64, fastest float64) bool {
 		if l.stopLeaves(i, dt, v) {
 			return false
 		}
-		l.nextV[i], l.next[i] = v, l.q[i]+v*dt
+		l.nextV[i] = v
 	}
 	return true
 }
 
 // wayTo is how far axis i goes to get to want, or to the end of its range on the way there.
-func (l *Limiter) wayTo(i int, want float64) float64 {
-	return math.Min(math.Max(want, l.lower[i]), l.upper[i]) - l.q[i]
-}
+func (l *Limiter) wayTo(i int, want float64) float64 { return l.within(i, want) - l.q[i] }
 
-// brakeJoints slows the joints of the next step down; grippers keep what they were to do in it.
-func (l *Limiter) brakeJoints(dt float64) {
-	for i, a := range l.axes {
-		if !a.Gripper {
-			l.nextV[i] = toward(l.v[i], 0, a.Acceleration*dt)
-			l.next[i] = l.q[i] + l.nextV[i]*dt
-		}
-	}
+// within is want, or the end of axis i's range on the way there.
+func (l *Limiter) within(i int, want float64) float64 {
+	return math.Min(math.Max(want, l.lower[i]), l.upper[i])
 }
 
 // Brake moves the command for dt seconds while slowing every axis down at its acceleration limit.
 func (l *Limiter) Brake(dt float64) {
-	for i, a := range l.axes {
-		l.nextV[i] = toward(l.v[i], 0, a.Acceleration*dt)
-		l.next[i] = l.q[i] + l.nextV[i]*dt
+	for i := range l.axes {
+		l.nextV[i] = l.braked(i, dt)
 	}
-	l.commit()
+	l.commit(dt)
 }
 
-func (l *Limiter) commit() {
+// braked is axis i's velocity after dt seconds of slowing down at its acceleration limit.
+func (l *Limiter) braked(i int, dt float64) float64 {
+	return toward(l.v[i], 0, l.axes[i].Acceleration*dt)
+}
+
+// commit goes the step that was decided.
+func (l *Limiter) commit(dt float64) {
 	for i, a := range l.axes {
-		l.q[i], l.v[i] = math.Min(math.Max(l.next[i], l.lower[i]), l.upper[i]), l.nextV[i]
+		l.q[i], l.v[i] = l.within(i, l.q[i]+l.nextV[i]*dt), l.nextV[i]
 		// An axis that came back into its range stays there.
 		if l.lower[i] < a.Lower {
 			l.lower[i] = math.Min(l.q[i], a.Lower)
@@ -201,7 +201,7 @@ func (l *Limiter) commit() {
 func (l *Limiter) axisVelocity(i int, dt, want, wantV, fastest float64) float64 {
 	a := l.axes[i]
 	vmax := math.Min(a.Velocity, fastest)
-	if goal := math.Min(math.Max(want, l.lower[i]), l.upper[i]); goal != want {
+	if goal := l.within(i, want); goal != want {
 		l.count(a.Name+" position", fmt.Sprintf("%s command %.4g %s beyond limit %.4g %s (clamped)", a.Name, want, a.Unit, goal, a.Unit))
 		want, wantV = goal, 0
 	}
@@ -221,7 +221,7 @@ func (l *Limiter) axisVelocity(i int, dt, want, wantV, fastest float64) float64 
 	v = math.Max(v, -brakeable(l.q[i]-l.lower[i], a.Acceleration, dt))
 	limited := toward(l.v[i], v, a.Acceleration*dt)
 	if l.stopLeaves(i, dt, limited) { // rounding alone: braking is always allowed
-		limited = toward(l.v[i], 0, a.Acceleration*dt)
+		limited = l.braked(i, dt)
 	}
 	return limited
 }
@@ -249,7 +249,6 @@ func (l *Limiter) violates(dt float64) string {
 	if steps == 0 {
 		return ""
 	}
-	l.now = nil
 	return l.nearOn(dt, 1, steps)
 }
 

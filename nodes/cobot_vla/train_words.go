@@ -73,7 +73,7 @@ func (s *sayer) step(joints [6]float64, width float64) string {
 		return words
 	}
 	robot := s.start.start.Robot
-	hand := s.arm.Mount().Mul(s.arm.FK(joints)).P
+	hand := s.arm.Mount().Apply(s.arm.FK(joints).P)
 	words += fmt.Sprintf("; hand %d %d %d", centimetres(hand.X), centimetres(hand.Y), centimetres(hand.Z))
 	for _, o := range s.start.start.Objects {
 		fixed := o.Name != s.start.task.Handled || o.Kind == scene.Bell || o.Kind == scene.Cabinet
