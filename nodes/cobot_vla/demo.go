@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -132,12 +133,13 @@ func latency(ms float64) float64 {
 	return ms / 1000
 }
 
-// words are what the robot is told: those that were given, or the first that the task is known by.
+// words are what the robot is told: those that were given, or the first that the task, of a chain the first task, is known by.
 func (c *demoCmd) words() (string, error) {
 	if c.Instruction != "" {
 		return c.Instruction, nil
 	}
-	task, err := scene.ByName(c.Task)
+	first, _, _ := strings.Cut(c.Task, ",")
+	task, err := scene.ByName(strings.TrimSpace(first))
 	if err != nil {
 		return "", err
 	}

@@ -52,6 +52,7 @@ func TestDemoTellsTheTask(t *testing.T) {
 	for want, c := range map[string]demoCmd{
 		"move to the table and fetch the bottle": {Task: "fetch_bottle"},
 		"click the bell":                         {Task: "click_bell"},
+		"close the drawer":                       {Task: "close_drawer, click_bell"},
 		"ring it":                                {Task: "click_bell", Instruction: "ring it"},
 	} {
 		if got, err := c.words(); err != nil || got != want {
