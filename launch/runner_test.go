@@ -310,9 +310,11 @@ launch:
 				return errors.New("no such bus")
 			case "base":
 				mu.Lock()
-				defer mu.Unlock()
-				if starts++; starts == 3 {
-					cancel()
+				starts++
+				last := starts == 3
+				mu.Unlock()
+				if last {
+					<-ctx.Done()
 				}
 				return nil
 			}
@@ -320,7 +322,13 @@ launch:
 			return ctx.Err()
 		},
 	}
-	err := r.Run(ctx, p)
+	ended := make(chan error, 1)
+	go func() { ended <- r.Run(ctx, p) }()
+	s.wait(t, "[arm-1] arm runs", 1)
+	s.wait(t, "[base-2] base runs", 3)
+	s.wait(t, "[broken-3]: node has died", 1)
+	cancel()
+	err := <-ended
 	if !errors.Is(err, ErrDied) || !strings.Contains(err.Error(), "[broken-3] died: no such bus") || strings.Contains(err.Error(), "arm-1") {
 		t.Error(err)
 	}
