@@ -33,7 +33,7 @@ func (b *Backend) Attend(dst, q nn.Buf, c nn.Cache, layer int, m nn.Mask) {
 		rows: q.Rows, group: group, keys: own.len[layer],
 		scale: float32(1 / math.Sqrt(float64(s.HeadDim))),
 	}
-	j.run, j.height = b.tiles(own.element, q.Rows)
+	j.multiplier = b.multiplier(own.element, max(q.Rows, nn.RowsAlike+1))
 	j.height = min(j.height, attendRows)
 	j.blocks = (q.Rows*group + j.height - 1) / j.height
 	b.pool.do(j, s.KVHeads*j.blocks, j.height*j.keys*s.HeadDim/100)
@@ -72,8 +72,33 @@ type attendJob struct {
 	rows, group, keys, blocks int
 	scale                     float32
 
-	run    kernels.Tile
-	height int // of its tiles
+	multiplier
+}
+
+// scores are those of a block of rows against a run of key panels: the keys of a
+// panel lie together, byRow and byPanel are the distances of two rows and of two panels.
+type scores struct {
+	x              []float32
+	byRow, byPanel int
+}
+
+// score computes them. A matrix unit writes whole rows, which softmax then reads in one stream.
+func (j *attendJob) score(s *scratch, queries unsafe.Pointer, rows, head, first, panels int) scores {
+	c := j.c
+	sc := scores{byRow: panel, byPanel: j.height * panel}
+	if j.wide != nil {
+		sc.byRow, sc.byPanel = stride(4*panels*panel)/4, panel
+	}
+	s.scores = grow(s.scores, max(j.height*sc.byRow, panels*sc.byPanel))
+	sc.x = s.scores
+	if j.wide != nil {
+		j.wide(unsafe.Pointer(&sc.x[0]), uintptr(4*sc.byRow), queries, uintptr(j.o.lda), rows, c.keyPanel(j.layer, head, first), c.keyGroups, panels)
+		return sc
+	}
+	for p := range panels {
+		j.tile(unsafe.Pointer(&sc.x[p*sc.byPanel]), queries, uintptr(j.o.lda), rows, c.keyPanel(j.layer, head, first+p), c.keyGroups)
+	}
+	return sc
 }
 
 func (j *attendJob) task(worker, t int) {
@@ -87,12 +112,7 @@ func (j *attendJob) task(worker, t int) {
 	low = low / panel * panel
 	panels := (high - low + panel - 1) / panel
 
-	tileSize := j.height * panel
-	s.scores = grow(s.scores, panels*tileSize)
-	queries := j.o.at(head*j.rows*j.group + first)
-	for p := range panels {
-		j.run(tilePointer(s.scores[p*tileSize:]), queries, uintptr(j.o.lda), rows, c.keyPanel(j.layer, head, low/panel+p), c.keyGroups)
-	}
+	sc := j.score(s, j.o.at(head*j.rows*j.group+first), rows, head, low/panel, panels)
 	size := 4
 	if c.element == elementBF16 {
 		size = 2
@@ -101,19 +121,20 @@ func (j *attendJob) task(worker, t int) {
 	s.weights = grow(s.weights, j.height*lda)
 	var inverse [attendRows]float32
 	for r := range rows {
-		j.hide(s.scores[r*panel:], (first+r)/j.group, low, panels)
+		x := sc.x[r*sc.byRow:]
+		sc.hide(j, x, (first+r)/j.group, low, panels)
 		w := s.weights[r*lda : r*lda+panels*panel*size]
 		var sum float32
 		if c.element == elementBF16 {
-			sum = k.SoftmaxBF16(as[uint16](w), s.scores[r*panel:], tileSize, j.scale)
+			sum = k.SoftmaxBF16(as[uint16](w), x, sc.byPanel, j.scale)
 		} else {
-			sum = k.Softmax(as[float32](w), s.scores[r*panel:], tileSize, j.scale)
+			sum = k.Softmax(as[float32](w), x, sc.byPanel, j.scale)
 		}
 		inverse[r] = 1 / sum
 	}
 	d := c.spec.HeadDim
 	for p := range c.valuePanels {
-		j.run(tilePointer(s.tile[:]), unsafe.Pointer(&s.weights[0]), uintptr(lda), rows, c.valuePanel(j.layer, head, p, low), panels*panel/c.element.perGroup())
+		j.run(s.tile, unsafe.Pointer(&s.weights[0]), lda, rows, c.valuePanel(j.layer, head, p, low), panels*panel/c.element.perGroup())
 		cols := min(panel, d-p*panel)
 		for r := range rows {
 			row := s.tile[r*panel : (r+1)*panel]
@@ -124,10 +145,10 @@ func (j *attendJob) task(worker, t int) {
 	}
 }
 
-// hide gives the keys that row r may not see a score of -Inf. x is the row in a run of tiles.
-func (j *attendJob) hide(x []float32, r, low, panels int) {
+// hide gives the keys that row r may not see a score of -Inf. x is the row's scores, from key low on.
+func (sc *scores) hide(j *attendJob, x []float32, r, low, panels int) {
 	from, to := j.mask.Window(r, j.rows, j.keys)
-	at := func(key int) *float32 { return &x[(key-low)/panel*j.height*panel+(key-low)%panel] }
+	at := func(key int) *float32 { return &x[(key-low)/panel*sc.byPanel+(key-low)%panel] }
 	for key := low; key < from; key++ {
 		*at(key) = minusInf
 	}

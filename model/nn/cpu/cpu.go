@@ -22,6 +22,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"unsafe"
 
 	"cobot_vla/model/nn"
 	"cobot_vla/model/nn/cpu/kernels"
@@ -138,6 +139,9 @@ func newWith(c Config, k *kernels.Set) (*Backend, error) {
 	}
 	b.pool = newPool(c.Threads)
 	b.scratch = make([]scratch, c.Threads)
+	for i := range b.scratch {
+		b.scratch[i].tile = grow[float32](nil, tileSize)
+	}
 	return b, nil
 }
 
@@ -200,8 +204,8 @@ func (b *Backend) room(n int) []byte {
 
 // scratch of one worker.
 type scratch struct {
-	// tile is where a kernel leaves its product.
-	tile [(kernels.WideRows + 1) * kernels.Panel]float32
+	// tile is where a kernel leaves its product: tileSize numbers.
+	tile []float32
 	row  []float32 // a row of an input, normalised
 	half []uint16  // a key or a value, rounded
 	// scores of a block of queries, as tiles, and their weights.
@@ -214,9 +218,20 @@ type scratch struct {
 	_      [64]byte
 }
 
+// tileSize is the most numbers that a kernel leaves.
+const tileSize = kernels.WideRows * kernels.Panel
+
+// grow is s with n elements: as it was, or new memory whose first element begins a
+// line of the cache. (A tile that lies across lines makes products a third slower.)
 func grow[T any](s []T, n int) []T {
-	if cap(s) < n {
-		return make([]T, n)
+	if cap(s) >= n {
+		return s[:n]
+	}
+	var t T
+	size := int(unsafe.Sizeof(t))
+	s = make([]T, n+align/size)
+	if over := int(uintptr(unsafe.Pointer(unsafe.SliceData(s)))) % align; over%size == 0 && over > 0 {
+		s = s[(align-over)/size:]
 	}
 	return s[:n]
 }

@@ -1,12 +1,6 @@
 package cpu
 
-import (
-	"unsafe"
-
-	"cobot_vla/model/nn"
-)
-
-func tilePointer(tile []float32) unsafe.Pointer { return unsafe.Pointer(&tile[0]) }
+import "cobot_vla/model/nn"
 
 // ownNorm is nil for no norm.
 func ownNorm(n nn.Norm) *norm {
@@ -65,7 +59,7 @@ func (j *normJob) task(worker, t int) {
 
 // mlpRows is how many rows a gated MLP takes through both its products at a
 // time, so that what is between them stays in the last cache.
-const mlpRows = 384
+const mlpRows = 768
 
 // GatedMLP is dst += W_down(silu(gate) * up).
 func (b *Backend) GatedMLP(dst, x nn.Buf, n nn.Norm, gateUp, down nn.Weight) {
@@ -74,8 +68,10 @@ func (b *Backend) GatedMLP(dst, x nn.Buf, n nn.Norm, gateUp, down nn.Weight) {
 	}
 	gu, d := gateUp.(*weight), down.(*weight)
 	ld := gu.panels * panel / 2
-	for at := 0; at < x.Rows; at += mlpRows {
-		rows := min(mlpRows, x.Rows-at)
+	parts := (x.Rows + mlpRows - 1) / mlpRows
+	step := max(1, (x.Rows+parts-1)/parts)
+	for at := 0; at < x.Rows; at += step {
+		rows := min(step, x.Rows-at)
 		b.hidden = grow(b.hidden, rows*ld)
 		o := b.pack(data(x)[at*x.Cols:], rows, x.Cols, x.Cols, ownNorm(n), gu)
 		b.product(o, gu, nil, b.hidden, ld, nn.Op{})

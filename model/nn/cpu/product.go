@@ -2,6 +2,8 @@ package cpu
 
 import (
 	"math"
+	"sync/atomic"
+	"unsafe"
 
 	"cobot_vla/model/nn"
 	"cobot_vla/model/nn/cpu/kernels"
@@ -14,7 +16,16 @@ type segment struct {
 	column int // of dst
 }
 
-// productJob is dst = act(o wᵀ + bias), or dst += that; a task is a block of rows times a run of panels.
+// productJob is dst = act(o wᵀ + bias), or dst += that.
+//
+// Its tasks come in groups, and a group's in lanes, one for each worker: a
+// worker does its own lane's tasks in order, and helps with another's when there are none left. So
+// what a worker has in its core's cache, or has asked memory for, it uses itself.
+//
+// With a vector kernel a group is a block of rows, a lane a stretch of the panels, which streams
+// past the rows, and a task some panels of it. A matrix unit multiplies faster than the last cache gives it
+// weights: there a lane is a block of panels that the second cache holds beside
+// rows of A, a task takes some rows past it, and a group is as many blocks of panels as there are workers.
 type productJob struct {
 	b        *Backend
 	o        *operand
@@ -25,60 +36,121 @@ type productJob struct {
 	act      nn.Act
 	add      bool
 
-	run    kernels.Tile
-	height int // of its tiles
+	multiplier
+	// stay says that a lane stays with its panels.
+	stay bool
 
-	panels, panelTasks, panelStep int
-	rowStep                       int // of the operand's rows, a multiple of height
+	panels  int // in all
+	block   int // panels of a lane
+	step    int // panels of a task, at most
+	rowStep int // rows of a task, a multiple of height
+	tasks   int // of a lane
+	// taken is how many tasks of each lane, [groups][workers], were begun.
+	taken []atomic.Int32
 }
 
-// blockRows is a multiple of the height of every tile.
+// blockRows is a multiple of the height of every tile: 96 rows of A fit beside a panel in a core's second cache.
 const blockRows = kernels.WideRows
 
-// tiles chooses the kernel for a number of rows, and its height. Integers are
-// exact in all of them; of the others a pass that must give every row the same bits has one.
-func (b *Backend) tiles(e element, rows int) (kernels.Tile, int) {
-	switch {
-	case e == elementI8 && b.k.WideI8 != nil && rows > kernels.TileRows:
-		return b.k.WideI8, kernels.WideRows
-	case e == elementBF16 && b.k.WideBF16 != nil && rows > nn.RowsAlike:
-		return b.k.WideBF16, kernels.WideRows
-	}
-	return [...]kernels.Tile{b.k.F32, b.k.BF16, b.k.I8}[e], kernels.TileRows
+// multiplier is the kernel of a product: a Tile, or a Wide.
+type multiplier struct {
+	tile   kernels.Tile
+	wide   kernels.Wide // nil for a Tile
+	height int          // the most rows
 }
 
-// taskWork is how many multiply-adds a task has, about: 50 µs of the slowest kernel.
+// multiplier chooses the kernel for a number of rows. Integers are exact in all
+// of them; of the others a pass that must give every row the same bits has one.
+func (b *Backend) multiplier(e element, rows int) multiplier {
+	switch {
+	case e == elementI8 && b.k.WideI8 != nil && rows > kernels.TileRows:
+		return multiplier{wide: b.k.WideI8, height: kernels.WideRows}
+	case e == elementBF16 && b.k.WideBF16 != nil && rows > nn.RowsAlike:
+		return multiplier{wide: b.k.WideBF16, height: kernels.WideRows}
+	}
+	return multiplier{tile: [...]kernels.Tile{b.k.F32, b.k.BF16, b.k.I8}[e], height: kernels.TileRows}
+}
+
+// run makes a tile, whose rows follow each other, of rows of A, lda bytes apart, and a panel.
+func (m *multiplier) run(tile []float32, a unsafe.Pointer, lda, rows int, weights unsafe.Pointer, groups int) {
+	if m.wide != nil {
+		m.wide(unsafe.Pointer(&tile[0]), 4*panel, a, uintptr(lda), rows, weights, groups, 1)
+		return
+	}
+	m.tile(unsafe.Pointer(&tile[0]), a, uintptr(lda), rows, weights, groups)
+}
+
+// taskWork is how many multiply-adds a task has at most, about: 50 µs of the slowest vector kernel.
 const taskWork = 6 << 20
+
+// stayBytes of panels a lane stays with: half of a second cache of 2 MB. They and 96 rows are 60 µs of a matrix unit.
+const stayBytes = 1 << 20
+
+// laneTasks is how many tasks a lane has at least, where there are panels enough: the last of them are shared.
+const laneTasks = 4
 
 // product runs a productJob.
 func (b *Backend) product(o *operand, w *weight, segments []segment, dst []float32, ld int, op nn.Op) {
 	j := &b.productJob
-	*j = productJob{b: b, o: o, w: w, segments: segments, dst: dst, ld: ld, act: op.Act, add: op.Residual}
+	*j = productJob{b: b, o: o, w: w, segments: segments, dst: dst, ld: ld, act: op.Act, add: op.Residual, taken: j.taken}
 	j.panels = w.panels
 	if segments != nil {
 		j.panels = len(segments)
 	}
-	rows := o.tileRows()
-	j.run, j.height = b.tiles(w.element, o.rows)
-	// 96 rows of A fit beside a panel in a core's second cache.
+	j.multiplier = b.multiplier(w.element, o.rows)
+	rows, threads := o.tileRows(), b.config.Threads
 	j.rowStep = min((rows+j.height-1)/j.height*j.height, blockRows)
-	perPanel := min(rows, j.rowStep) * panel * w.groups * w.element.perGroup()
-	// Tasks are no longer than taskWork, and there are enough of them to share.
-	j.panelStep = max(1, min(taskWork/perPanel, j.panels/(4*b.config.Threads)))
-	j.panelTasks = (j.panels + j.panelStep - 1) / j.panelStep
 	rowTasks := (rows + j.rowStep - 1) / j.rowStep
+	perPanel := min(rows, j.rowStep) * panel * w.groups * w.element.perGroup()
+	var groups int
+	if j.stay = j.wide != nil && rowTasks > 1; j.stay {
+		lanes := (j.panels*w.groups*groupBytes + stayBytes - 1) / stayBytes
+		groups = (lanes + threads - 1) / threads
+		j.block = (j.panels + groups*threads - 1) / (groups * threads)
+		j.step, j.tasks = j.block, rowTasks
+	} else {
+		groups = rowTasks
+		j.block = (j.panels + threads - 1) / threads
+		j.step = max(1, min(taskWork/perPanel, (j.block+laneTasks-1)/laneTasks))
+		j.tasks = (j.block + j.step - 1) / j.step
+	}
+	j.taken = grow(j.taken, groups*threads)
+	for i := range j.taken {
+		j.taken[i].Store(0)
+	}
 	// A row alone waits for memory: 30 GB/s; else for arithmetic, 250 G multiply-adds/s.
-	bytes := j.panelStep * w.groups * groupBytes
-	cost := max(bytes/30, j.panelStep*perPanel/(125*w.element.perGroup()))
-	b.pool.do(j, j.panelTasks*rowTasks, cost)
+	bytes := j.step * w.groups * groupBytes
+	cost := max(bytes/30, j.step*perPanel/(125*w.element.perGroup()))
+	b.pool.do(j, groups*threads*j.tasks, cost)
 	j.dst, j.o, j.w, j.segments = nil, nil, nil, nil
 }
 
+// take chooses what the worker does as task t. A group has as many tasks as its
+// lanes together: when the worker's own has none left, another has.
+func (j *productJob) take(worker, t int) (group, lane, task int) {
+	threads := j.b.config.Threads
+	group = t / (threads * j.tasks)
+	for i := 0; ; i++ {
+		lane = (worker + i) % threads
+		if task = int(j.taken[group*threads+lane].Add(1)) - 1; task < j.tasks {
+			return group, lane, task
+		}
+	}
+}
+
 func (j *productJob) task(worker, t int) {
-	// Consecutive tasks share a block of rows, so that the weights stream past it.
-	p, r := t%j.panelTasks*j.panelStep, t/j.panelTasks*j.rowStep
+	group, lane, n := j.take(worker, t)
+	first, r := lane*j.block, group*j.rowStep
+	last := min(first+j.block, j.panels)
+	if j.stay {
+		first, r = (group*j.b.config.Threads+lane)*j.block, n*j.rowStep
+		last = min(first+j.block, j.panels)
+	} else {
+		first += n * j.step
+		last = min(first+j.step, last)
+	}
 	end := min(r+j.rowStep, j.o.tileRows())
-	for i := p; i < min(p+j.panelStep, j.panels); i++ {
+	for i := first; i < last; i++ {
 		s := segment{panel: i, hi: panel, column: i * panel}
 		switch {
 		case j.segments != nil:
@@ -89,16 +161,16 @@ func (j *productJob) task(worker, t int) {
 			s.hi = min(panel, j.w.out-i*panel)
 		}
 		for at := r; at < end; at += j.height {
-			j.tile(worker, s, at, min(j.height, end-at))
+			j.rows(worker, s, at, min(j.height, end-at))
 		}
 	}
 }
 
-// tile computes rows of the operand times one panel.
-func (j *productJob) tile(worker int, s segment, at, rows int) {
+// rows computes some rows of the operand times one panel.
+func (j *productJob) rows(worker int, s segment, at, rows int) {
 	k, o, w := j.b.k, j.o, j.w
-	tile := j.b.scratch[worker].tile[:]
-	j.run(tilePointer(tile), o.at(at), uintptr(o.lda), rows, w.panelData(s.panel), w.groups)
+	tile := j.b.scratch[worker].tile
+	j.run(tile, o.at(at), o.lda, rows, w.panelData(s.panel), w.groups)
 	switch {
 	case o.sixteen:
 		k.Dequantize16(tile, rows, o.sum[at:], o.scale[at/2:], w.panelScale(s.panel), w.panelBias(s.panel))

@@ -3,17 +3,17 @@ package kernels
 import "unsafe"
 
 //go:noescape
-func tileBF16AMX(c, a unsafe.Pointer, lda uintptr, panel unsafe.Pointer, groups, blocks int)
+func tileBF16AMX(c unsafe.Pointer, ldc uintptr, a unsafe.Pointer, lda uintptr, panel unsafe.Pointer, groups, blocks, panels int)
 
 //go:noescape
-func tileI8AMX(c, a unsafe.Pointer, lda uintptr, panel unsafe.Pointer, groups, blocks int)
+func tileI8AMX(c unsafe.Pointer, ldc uintptr, a unsafe.Pointer, lda uintptr, panel unsafe.Pointer, groups, blocks, panels int)
 
-func wideBF16AMX(c, a unsafe.Pointer, lda uintptr, rows int, panel unsafe.Pointer, groups int) {
-	tileBF16AMX(c, a, lda, panel, groups, (rows+WideBlock-1)/WideBlock)
+func wideBF16AMX(c unsafe.Pointer, ldc uintptr, a unsafe.Pointer, lda uintptr, rows int, panel unsafe.Pointer, groups, panels int) {
+	tileBF16AMX(c, ldc, a, lda, panel, groups, (rows+WideBlock-1)/WideBlock, panels)
 }
 
-func wideI8AMX(c, a unsafe.Pointer, lda uintptr, rows int, panel unsafe.Pointer, groups int) {
-	tileI8AMX(c, a, lda, panel, groups, (rows+WideBlock-1)/WideBlock)
+func wideI8AMX(c unsafe.Pointer, ldc uintptr, a unsafe.Pointer, lda uintptr, rows int, panel unsafe.Pointer, groups, panels int) {
+	tileI8AMX(c, ldc, a, lda, panel, groups, (rows+WideBlock-1)/WideBlock, panels)
 }
 
 // WithAMX is the set of a processor with AMX, whether this is one or not: for tests under amxtest.

@@ -36,3 +36,14 @@
 	VFMADD213PS  x, x, p   \ // p x² + x
 	VADDPS       Z22, p, p \
 	VSCALEFPS    n, p, p
+
+// SIGMOIDCONSTANTS come behind EXPCONSTANTS: e to no more than 86, so that one over it is no subnormal number.
+#define SIGMOIDCONSTANTS VBROADCASTSS ·expTable+108(SB), Z20
+
+// OVER(x, d, t): x /= d, d in 1 … e^86, within 2 units of the last place; t and d are overwritten.
+// VDIVPS takes as long as an exponential: an estimate of 14 bits and one step of Newton's take a third.
+#define OVER(x, d, t) \
+	VRCP14PS     d, t        \
+	VFNMADD213PS Z22, t, d   \ // 1 - d t
+	VFMADD231PS  d, t, t     \
+	VMULPS       t, x, x

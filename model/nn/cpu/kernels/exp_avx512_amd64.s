@@ -15,6 +15,32 @@
 whole:                 \
 	KMOVW  AX, K1
 
+// HIGHEST: Z0 = the lanes' maxima over DX tiles from DI on, R9 apart; in four
+// chains, two tiles at a time, as each waits 4 cycles.
+#define HIGHEST \
+	VMOVUPS (DI), Z0       \
+	VMOVUPS 64(DI), Z1     \
+	VMOVAPS Z0, Z2         \
+	VMOVAPS Z1, Z3         \
+	TESTQ   $1, DX         \
+	JZ      pairs          \
+	ADDQ    R9, DI         \
+	DECQ    DX             \
+	JZ      found          \
+pairs:                     \
+	VMAXPS  (DI), Z0, Z0   \
+	VMAXPS  64(DI), Z1, Z1 \
+	ADDQ    R9, DI         \
+	VMAXPS  (DI), Z2, Z2   \
+	VMAXPS  64(DI), Z3, Z3 \
+	ADDQ    R9, DI         \
+	SUBQ    $2, DX         \
+	JNZ     pairs          \
+found:                     \
+	VMAXPS  Z1, Z0, Z0     \
+	VMAXPS  Z3, Z2, Z2     \
+	VMAXPS  Z2, Z0, Z0
+
 // func softmaxAVX512(dst, x *float32, panels, stride int, scale float32) float32
 // stride is in bytes.
 TEXT ·softmaxAVX512(SB), NOSPLIT, $0-44
@@ -24,13 +50,7 @@ TEXT ·softmaxAVX512(SB), NOSPLIT, $0-44
 	MOVQ         stride+24(FP), R9
 	MOVQ         SI, DI
 	MOVQ         CX, DX
-	VMOVUPS      (SI), Z0
-highest:
-	VMAXPS       (DI), Z0, Z0
-	VMAXPS       64(DI), Z0, Z0
-	ADDQ         R9, DI         // the same row of the next tile
-	DECQ         DX
-	JNZ          highest
+	HIGHEST
 	VEXTRACTF64X4 $1, Z0, Y1
 	VMAXPS       Y1, Y0, Y0
 	VEXTRACTF128 $1, Y0, X1
@@ -81,13 +101,7 @@ TEXT ·softmaxBF16AVX512(SB), NOSPLIT, $0-44
 	MOVQ         stride+24(FP), R9
 	MOVQ         SI, DI
 	MOVQ         CX, DX
-	VMOVUPS      (SI), Z0
-highest:
-	VMAXPS       (DI), Z0, Z0
-	VMAXPS       64(DI), Z0, Z0
-	ADDQ         R9, DI         // the same row of the next tile
-	DECQ         DX
-	JNZ          highest
+	HIGHEST
 	VEXTRACTF64X4 $1, Z0, Y1
 	VMAXPS       Y1, Y0, Y0
 	VEXTRACTF128 $1, Y0, X1
@@ -145,13 +159,28 @@ loop:
 	VZEROUPPER
 	RET
 
-// TOBF16 is VCVTNEPS2BF16 Y3, Z3 of AVX512_BF16, which Go's assembler does not know:
-// EVEX.512.F3.0F38.W0 72 /r.
-#define TOBF16 BYTE $0x62; BYTE $0xf2; BYTE $0x7e; BYTE $0x48; BYTE $0x72; BYTE $0xdb
+// PAIR is VCVTNE2PS2BF16 Z7, Z4, Z3 of AVX512_BF16, which Go's assembler does not know
+// (EVEX.512.F2.0F38.W0 72 /r): Z7 = the 16 of Z3, then the 16 of Z4, as bf16.
+#define PAIR BYTE $0x62; BYTE $0xf2; BYTE $0x5f; BYTE $0x48; BYTE $0x72; BYTE $0xfb
+
+// TOTAL is VDPBF16PS Z0, Z7, Z8 (EVEX.512.F3.0F38.W0 52 /r): with ones in Z8, Z0 += what is in Z7.
+#define TOTAL BYTE $0x62; BYTE $0xd2; BYTE $0x46; BYTE $0x48; BYTE $0x52; BYTE $0xc0
+
+// WEIGH(x, y): y = exp(scale (x - highest)). z = x Z5 + Z6 is the exponent of 2;
+// 2^(z - floor z) by a polynomial; VSCALEFPS takes the floor itself. -Inf gives 0.
+#define WEIGH(x, y) \
+	VMOVUPS     x, Z1         \
+	VFMADD213PS Z6, Z5, Z1    \
+	VREDUCEPS   $9, Z1, Z2    \
+	VMOVAPS     Z9, y         \
+	VFMADD213PS Z10, Z2, y    \
+	VFMADD213PS Z11, Z2, y    \
+	VFMADD213PS Z12, Z2, y    \
+	VFMADD213PS Z13, Z2, y    \
+	VSCALEFPS   Z1, y, y
 
 // func softmaxToBF16AVX512(dst *uint16, x *float32, panels, stride int, scale float32) float32
-// As softmaxBF16AVX512, for processors with AVX512_BF16: half the work, as the
-// result keeps 8 bits. The sum is of the numbers before they are rounded.
+// As softmaxBF16AVX512, for processors with AVX512_BF16: half the work, as the result keeps 8 bits.
 TEXT ·softmaxToBF16AVX512(SB), NOSPLIT, $0-44
 	MOVQ         dst+0(FP), R8
 	MOVQ         x+8(FP), SI
@@ -159,13 +188,7 @@ TEXT ·softmaxToBF16AVX512(SB), NOSPLIT, $0-44
 	MOVQ         stride+24(FP), R9
 	MOVQ         SI, DI
 	MOVQ         CX, DX
-	VMOVUPS      (SI), Z0
-highest:
-	VMAXPS       (DI), Z0, Z0
-	VMAXPS       64(DI), Z0, Z0
-	ADDQ         R9, DI
-	DECQ         DX
-	JNZ          highest
+	HIGHEST
 	VEXTRACTF64X4 $1, Z0, Y1
 	VMAXPS       Y1, Y0, Y0
 	VEXTRACTF128 $1, Y0, X1
@@ -181,41 +204,19 @@ highest:
 	VMULPS       Z5, Z6, Z6
 	VPXORQ       Z0, Z0, Z0
 	VSUBPS       Z6, Z0, Z6     // -highest scale log2 e
-	VBROADCASTSS ·expTable+36(SB), Z8
 	VBROADCASTSS ·expTable+84(SB), Z9
 	VBROADCASTSS ·expTable+88(SB), Z10
 	VBROADCASTSS ·expTable+92(SB), Z11
 	VBROADCASTSS ·expTable+96(SB), Z12
 	VBROADCASTSS ·expTable+100(SB), Z13
+	MOVL         $0x3f803f80, AX
+	VPBROADCASTD AX, Z8         // ones
 loop:
-	VMOVUPS      (SI), Z1
-	VFMADD213PS  Z6, Z5, Z1     // (x - highest) scale log2 e
-	VMAXPS       Z1, Z13, Z1
-	VRNDSCALEPS  $8, Z1, Z2
-	VSUBPS       Z2, Z1, Z1
-	VMOVAPS      Z9, Z3
-	VFMADD213PS  Z10, Z1, Z3
-	VFMADD213PS  Z11, Z1, Z3
-	VFMADD213PS  Z12, Z1, Z3
-	VFMADD213PS  Z8, Z1, Z3
-	VSCALEFPS    Z2, Z3, Z3
-	VADDPS       Z3, Z0, Z0
-	TOBF16
-	VMOVDQU      Y3, (R8)
-	VMOVUPS      64(SI), Z1
-	VFMADD213PS  Z6, Z5, Z1     // (x - highest) scale log2 e
-	VMAXPS       Z1, Z13, Z1
-	VRNDSCALEPS  $8, Z1, Z2
-	VSUBPS       Z2, Z1, Z1
-	VMOVAPS      Z9, Z3
-	VFMADD213PS  Z10, Z1, Z3
-	VFMADD213PS  Z11, Z1, Z3
-	VFMADD213PS  Z12, Z1, Z3
-	VFMADD213PS  Z8, Z1, Z3
-	VSCALEFPS    Z2, Z3, Z3
-	VADDPS       Z3, Z0, Z0
-	TOBF16
-	VMOVDQU      Y3, 32(R8)
+	WEIGH((SI), Z3)
+	WEIGH(64(SI), Z4)
+	PAIR
+	VMOVDQU64    Z7, (R8)
+	TOTAL
 	ADDQ         R9, SI
 	ADDQ         $64, R8
 	DECQ         CX
@@ -237,6 +238,7 @@ TEXT ·siluAVX512(SB), NOSPLIT, $0-16
 	MOVQ x+0(FP), SI
 	MOVQ n+8(FP), BX
 	EXPCONSTANTS
+	SIGMOIDCONSTANTS
 	VPXORQ    Z6, Z6, Z6
 loop:
 	MASK
@@ -244,7 +246,7 @@ loop:
 	VSUBPS    Z0, Z6, Z1
 	EXP(Z1, Z2, Z3)
 	VADDPS    Z22, Z3, Z3
-	VDIVPS    Z3, Z0, Z0     // x / (1 + exp(-x))
+	OVER(Z0, Z3, Z1)         // x / (1 + exp(-x))
 	VMOVUPS   Z0, K1, (SI)
 	ADDQ      $64, SI
 	SUBQ      $16, BX
@@ -258,6 +260,7 @@ TEXT ·geluTanhAVX512(SB), NOSPLIT, $0-16
 	MOVQ x+0(FP), SI
 	MOVQ n+8(FP), BX
 	EXPCONSTANTS
+	SIGMOIDCONSTANTS
 	VBROADCASTSS ·expTable+48(SB), Z6
 	VBROADCASTSS ·expTable+52(SB), Z7
 loop:
@@ -268,7 +271,7 @@ loop:
 	VMULPS       Z0, Z1, Z1      // -2u
 	EXP(Z1, Z2, Z3)
 	VADDPS       Z22, Z3, Z3
-	VDIVPS       Z3, Z0, Z0
+	OVER(Z0, Z3, Z1)
 	VMOVUPS      Z0, K1, (SI)
 	ADDQ         $64, SI
 	SUBQ         $16, BX
@@ -326,13 +329,14 @@ TEXT ·gatedTileAVX512(SB), NOSPLIT, $0-32
 	MOVQ   tile+16(FP), SI
 	MOVQ   rows+24(FP), CX
 	EXPCONSTANTS
+	SIGMOIDCONSTANTS
 	VPXORQ Z6, Z6, Z6
 loop:
 	VMOVUPS (SI), Z0
 	VSUBPS  Z0, Z6, Z1
 	EXP(Z1, Z2, Z3)
 	VADDPS  Z22, Z3, Z3
-	VDIVPS  Z3, Z0, Z0
+	OVER(Z0, Z3, Z1)
 	VMULPS  64(SI), Z0, Z0
 	VMOVUPS Z0, (DI)
 	ADDQ    $128, SI

@@ -36,7 +36,7 @@ const (
 	// GroupStep is what the number of groups must be a multiple of.
 	GroupStep = 4
 
-	// WideRows, WideBlock and WideStep are the same for the tiles of a matrix unit.
+	// WideRows, WideBlock and WideStep are the same for a Wide.
 	WideRows  = 96
 	WideBlock = 32
 	WideStep  = 16
@@ -46,6 +46,12 @@ const (
 // distance of two rows of A in bytes. Rows of C follow each other; those
 // beyond rows are overwritten with no meaning.
 type Tile func(c, a unsafe.Pointer, lda uintptr, rows int, panel unsafe.Pointer, groups int)
+
+// Wide computes C [rows, 32*panels] = A [rows, groups] times panels that follow each other, with
+// a matrix unit: 1 to WideRows rows. ldc and lda are the distances of two rows of C and
+// of A in bytes. It reads A and writes C in blocks of WideBlock rows, and needs a
+// number of groups that is a multiple of WideStep.
+type Wide func(c unsafe.Pointer, ldc uintptr, a unsafe.Pointer, lda uintptr, rows int, panel unsafe.Pointer, groups, panels int)
 
 // Set is the kernels of one instruction set. All of them work in place where
 // source and destination are the same.
@@ -59,10 +65,8 @@ type Set struct {
 	F32, BF16, I8 Tile
 	// FastBF16 says that BF16 is faster than F32, LearnBF16 that gradients are.
 	FastBF16, LearnBF16 bool
-	// WideBF16 and WideI8 are tiles of a matrix unit, for 1 to WideRows rows; nil without one.
-	// They read A and write C in blocks of WideBlock rows, and need a number of
-	// groups that is a multiple of WideStep. WideBF16 sums in an order of its own.
-	WideBF16, WideI8 Tile
+	// WideBF16 and WideI8 are the same of a matrix unit; nil without one. WideBF16 sums in an order of its own.
+	WideBF16, WideI8 Wide
 
 	// Sum of x.
 	Sum func(x []float32) float32
@@ -85,7 +89,7 @@ type Set struct {
 	// next 32 stride further, and so on as long as dst. It returns Σ dst. -Inf gives 0; at
 	// least one number is another.
 	Softmax func(dst, x []float32, stride int, scale float32) float32
-	// SoftmaxBF16 is Softmax rounded to bf16; the sum may be of the rounded numbers or not.
+	// SoftmaxBF16 is Softmax rounded to bf16; the sum is of the rounded numbers.
 	SoftmaxBF16 func(dst []uint16, x []float32, stride int, scale float32) float32
 	// GELU, GELUTanh and SiLU are the activations, in place.
 	GELU, GELUTanh, SiLU func(x []float32)
