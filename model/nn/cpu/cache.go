@@ -2,7 +2,6 @@ package cpu
 
 import (
 	"fmt"
-	"math"
 	"unsafe"
 
 	"cobot_vla/model/nn"
@@ -93,20 +92,15 @@ func (c *cache) valuePanel(layer, head, p, position int) unsafe.Pointer {
 
 // putKey stores one position's key of one head.
 func (c *cache) putKey(k *kernels.Set, layer, head, position int, key []float32, half []uint16) {
-	keys := unsafe.Slice((*uint32)(c.keyPanel(layer, head, position/panel)), c.keyGroups*panel)
-	lane := position % panel
+	lane := unsafe.Slice((*uint32)(c.keyPanel(layer, head, position/panel)), c.keyGroups*panel)[position%panel:]
 	if c.element == elementF32 {
-		for i, v := range key {
-			keys[i*panel+lane] = math.Float32bits(v)
-		}
+		k.Spread(lane, as[uint32](unsafeBytes(key)))
 		return
 	}
 	half = half[:2*c.keyGroups]
 	k.ToBF16(half, key)
 	clear(half[len(key):])
-	for g := range c.keyGroups {
-		keys[g*panel+lane] = uint32(half[2*g]) | uint32(half[2*g+1])<<16
-	}
+	k.Spread(lane, unsafe.Slice((*uint32)(unsafe.Pointer(&half[0])), c.keyGroups))
 }
 
 // putValue stores one position's value of one head.
@@ -149,25 +143,29 @@ func (b *Backend) QKV(q, x nn.Buf, w nn.Weight, n nn.Norm, c nn.Cache, layer int
 	}
 	own, weight := c.(*cache), w.(*weight)
 	o := b.pack(data(x), x.Rows, x.Cols, x.Cols, ownNorm(n), weight)
-	b.hidden = grow(b.hidden, x.Rows*weight.out)
-	b.product(o, weight, nil, b.hidden, weight.out, nn.Op{})
 	j := &b.splitJob
-	*j = splitJob{b: b, c: own, layer: layer, from: b.hidden, rows: x.Rows, ld: weight.out}
+	*j = splitJob{b: b, c: own, layer: layer, rows: x.Rows, width: q.Cols, ld: weight.out - q.Cols}
+	b.hidden = grow(b.hidden, x.Rows*j.ld)
+	j.from = b.hidden
+	to := target{data: j.from, ld: j.ld}
 	if !q.IsZero() {
-		j.q, j.width = data(q), q.Cols
+		j.q = data(q)
+		to = target{data: j.q, ld: q.Cols, cut: q.Cols, rest: j.from, restLD: j.ld}
 	}
+	b.product(o, weight, nil, to, nn.Op{})
 	b.pool.do(j, (x.Rows+splitRows-1)/splitRows, splitRows*weight.out)
 	own.len[layer] += x.Rows
 }
 
-// splitJob parts the outputs of a QKV product: queries are rotated and copied, keys and values go to the cache.
+// splitJob takes up the outputs of a QKV product: queries are rotated where they are, keys and values go to the cache.
 type splitJob struct {
-	b        *Backend
-	c        *cache
-	layer    int
-	from, q  []float32
-	rows, ld int
-	width    int // of the queries in a row
+	b       *Backend
+	c       *cache
+	layer   int
+	q, from []float32 // [rows, width], nil for none; [rows, ld], the keys, then the values
+	rows    int
+	width   int
+	ld      int
 }
 
 // splitRows is a multiple of 2: two positions share the words of a value panel, so one task writes both.
@@ -185,18 +183,17 @@ func (j *splitJob) task(worker, t int) {
 		to = j.rows
 	}
 	for r := max(from, 0); r < to; r++ {
-		row, position := j.from[r*j.ld:(r+1)*j.ld], first+r
+		position := first + r
 		if j.q != nil {
-			c.rotate(j.b.k, row[:j.width], position)
-			copy(j.q[r*j.width:(r+1)*j.width], row)
+			c.rotate(j.b.k, j.q[r*j.width:(r+1)*j.width], position)
 		}
-		keys := row[j.width : j.width+s.KVHeads*d]
+		keys := j.from[r*j.ld:][:s.KVHeads*d]
 		c.rotate(j.b.k, keys, position)
 		for head := range s.KVHeads {
 			c.putKey(j.b.k, j.layer, head, position, keys[head*d:(head+1)*d], scratch.half)
 		}
 	}
-	values := func(r, head int) []float32 { return j.from[r*j.ld+j.width+(s.KVHeads+head)*d:][:d] }
+	values := func(r, head int) []float32 { return j.from[r*j.ld+(s.KVHeads+head)*d:][:d] }
 	for r := max(from, 0); r < to; r++ {
 		position := first + r
 		paired := c.element == elementBF16 && position%2 == 0 && r+1 < to

@@ -218,8 +218,9 @@ type scratch struct {
 	_      [64]byte
 }
 
-// tileSize is the most numbers that a kernel leaves.
-const tileSize = kernels.WideRows * kernels.Panel
+// tileSize is the most numbers that a kernel leaves, and a row of which none are used: where
+// it begins in the middle of a lane, Store takes whole rows.
+const tileSize = (kernels.WideRows + 1) * kernels.Panel
 
 // grow is s with n elements: as it was, or new memory whose first element begins a
 // line of the cache. (A tile that lies across lines makes products a third slower.)

@@ -216,7 +216,7 @@ func (b *Backend) InputGrad(dx, dy nn.Buf, w nn.Weight, set *nn.Set, add bool) {
 		return
 	}
 	o := b.pack(data(dy), dy.Rows, dy.Cols, dy.Cols, nil, back)
-	b.product(o, back, nil, data(dx), dx.Cols, nn.Op{Residual: add})
+	b.product(o, back, nil, target{data: data(dx), ld: dx.Cols}, nn.Op{Residual: add})
 }
 
 // EmbedGrad adds to the rows of the table.

@@ -22,7 +22,7 @@ func (b *Backend) Linear(dst, x nn.Buf, w nn.Weight, op nn.Op) {
 	}
 	own := w.(*weight)
 	o := b.pack(data(x), x.Rows, x.Cols, x.Cols, ownNorm(op.Norm), own)
-	b.product(o, own, nil, data(dst), dst.Cols, op)
+	b.product(o, own, nil, target{data: data(dst), ld: dst.Cols}, op)
 }
 
 // normJob is a norm and an activation without a weight.
@@ -74,9 +74,9 @@ func (b *Backend) GatedMLP(dst, x nn.Buf, n nn.Norm, gateUp, down nn.Weight) {
 		rows := min(step, x.Rows-at)
 		b.hidden = grow(b.hidden, rows*ld)
 		o := b.pack(data(x)[at*x.Cols:], rows, x.Cols, x.Cols, ownNorm(n), gu)
-		b.product(o, gu, nil, b.hidden, ld, nn.Op{})
+		b.product(o, gu, nil, target{data: b.hidden, ld: ld}, nn.Op{})
 		o = b.pack(b.hidden, rows, ld, d.in, nil, d)
-		b.product(o, d, nil, data(dst)[at*dst.Cols:], dst.Cols, nn.Op{Residual: true})
+		b.product(o, d, nil, target{data: data(dst)[at*dst.Cols:], ld: dst.Cols}, nn.Op{Residual: true})
 	}
 }
 
@@ -87,7 +87,7 @@ func (b *Backend) Scores(dst, x nn.Buf, n nn.Norm, head nn.Weight, set *nn.Set) 
 	}
 	w := head.(*weight)
 	o := b.pack(data(x), x.Rows, x.Cols, x.Cols, ownNorm(n), w)
-	b.product(o, w, b.segmentsOf(set), data(dst), dst.Cols, nn.Op{})
+	b.product(o, w, b.segmentsOf(set), target{data: data(dst), ld: dst.Cols}, nn.Op{})
 }
 
 // Patch embeds images.
@@ -105,7 +105,7 @@ func (b *Backend) Patch(dst, pixels nn.Buf, w nn.Weight, pos nn.Buf, p nn.Patche
 		o.shape(gh*gw, own, b.config.Precision)
 		b.patchJob = patchJob{b: b, o: o, pixels: data(pixels)[image*p.Channels*p.Height*p.Width:], p: p}
 		b.pool.do(&b.patchJob, gh, gw*own.in/2)
-		b.product(o, own, nil, out, dst.Cols, nn.Op{Residual: true})
+		b.product(o, own, nil, target{data: out, ld: dst.Cols}, nn.Op{Residual: true})
 	}
 }
 

@@ -13,10 +13,59 @@ import (
 type segment struct {
 	panel  int
 	lo, hi int // lanes
-	column int // of dst
+	column int // of the target
 }
 
-// productJob is dst = act(o wᵀ + bias), or dst += that.
+// target is where the columns of a product go: to data, or, from column cut on, to rest.
+type target struct {
+	data []float32
+	ld   int
+	cut  int // 0: all go to data
+	rest []float32
+	// restLD is the distance of two rows of rest.
+	restLD int
+}
+
+// at is where columns of rows from one on go, when they go to one place.
+func (t *target) at(row, column, cols int) (dst []float32, ld int, ok bool) {
+	switch {
+	case t.cut == 0 || column+cols <= t.cut:
+		return t.data[row*t.ld+column:], t.ld, true
+	case column >= t.cut:
+		return t.rest[row*t.restLD+column-t.cut:], t.restLD, true
+	}
+	return nil, 0, false
+}
+
+// store writes rows of a tile's numbers, from its lane lo on, to cols columns from one on.
+func (t *target) store(k *kernels.Set, tile []float32, row, rows, lo, column, cols int, add bool) {
+	dst, ld, ok := t.at(row, column, cols)
+	if !ok {
+		n := t.cut - column
+		t.store(k, tile, row, rows, lo, column, n, add)
+		t.store(k, tile, row, rows, lo+n, t.cut, cols-n, add)
+		return
+	}
+	k.Store(dst, ld, tile[lo:], rows, cols, add)
+}
+
+// storeRow writes numbers of one row, from a column on.
+func (t *target) storeRow(k *kernels.Set, x []float32, row, column int, add bool) {
+	dst, _, ok := t.at(row, column, len(x))
+	if !ok {
+		n := t.cut - column
+		t.storeRow(k, x[:n], row, column, add)
+		t.storeRow(k, x[n:], row, t.cut, add)
+		return
+	}
+	if add {
+		k.Add(dst[:len(x)], x)
+		return
+	}
+	copy(dst, x)
+}
+
+// productJob is to = act(o wᵀ + bias), or to += that.
 //
 // Its tasks come in groups, and a group's in lanes, one for each worker: a
 // worker does its own lane's tasks in order, and helps with another's when there are none left. So
@@ -31,8 +80,7 @@ type productJob struct {
 	o        *operand
 	w        *weight
 	segments []segment // nil for all of w
-	dst      []float32
-	ld       int
+	to       target
 	act      nn.Act
 	add      bool
 
@@ -87,12 +135,12 @@ const taskWork = 6 << 20
 const stayBytes = 1 << 20
 
 // laneTasks is how many tasks a lane has at least, where there are panels enough: the last of them are shared.
-const laneTasks = 4
+const laneTasks = 8
 
 // product runs a productJob.
-func (b *Backend) product(o *operand, w *weight, segments []segment, dst []float32, ld int, op nn.Op) {
+func (b *Backend) product(o *operand, w *weight, segments []segment, to target, op nn.Op) {
 	j := &b.productJob
-	*j = productJob{b: b, o: o, w: w, segments: segments, dst: dst, ld: ld, act: op.Act, add: op.Residual, taken: j.taken}
+	*j = productJob{b: b, o: o, w: w, segments: segments, to: to, act: op.Act, add: op.Residual, taken: j.taken}
 	j.panels = w.panels
 	if segments != nil {
 		j.panels = len(segments)
@@ -122,7 +170,7 @@ func (b *Backend) product(o *operand, w *weight, segments []segment, dst []float
 	bytes := j.step * w.groups * groupBytes
 	cost := max(bytes/30, j.step*perPanel/(125*w.element.perGroup()))
 	b.pool.do(j, groups*threads*j.tasks, cost)
-	j.dst, j.o, j.w, j.segments = nil, nil, nil, nil
+	j.to, j.o, j.w, j.segments = target{}, nil, nil, nil
 }
 
 // take chooses what the worker does as task t. A group has as many tasks as its
@@ -149,44 +197,111 @@ func (j *productJob) task(worker, t int) {
 		first += n * j.step
 		last = min(first+j.step, last)
 	}
+	tile := j.b.scratch[worker].tile
 	end := min(r+j.rowStep, j.o.tileRows())
-	for i := first; i < last; i++ {
-		s := segment{panel: i, hi: panel, column: i * panel}
-		switch {
-		case j.segments != nil:
-			s = j.segments[i]
-		case j.w.gated:
-			s.column = i * panel / 2
-		default:
-			s.hi = min(panel, j.w.out-i*panel)
+	// Few rows wait for memory, which a product of several panels in one go keeps busy.
+	switch {
+	case end-r == 1 && j.wide == nil && j.segments == nil: // a row of sixteen is two
+		for ; first < last; first += rowPanels {
+			j.row(tile, r, first, min(rowPanels, last-first))
 		}
+		return
+	case end-r <= kernels.TileRows && j.wide == nil:
+		for ; first < last; first += fewPanels {
+			n := min(fewPanels, last-first)
+			for i := range n {
+				j.run(tile[i*kernels.TileRows*panel:], j.o.at(r), j.o.lda, end-r, j.w.panelData(j.segment(first+i).panel), j.w.groups)
+			}
+			for i := range n {
+				j.finish(tile[i*kernels.TileRows*panel:], j.segment(first+i), r, end-r)
+			}
+		}
+		return
+	}
+	for i := first; i < last; i++ {
+		s := j.segment(i)
 		for at := r; at < end; at += j.height {
-			j.rows(worker, s, at, min(j.height, end-at))
+			rows := min(j.height, end-at)
+			j.run(tile, j.o.at(at), j.o.lda, rows, j.w.panelData(s.panel), j.w.groups)
+			j.finish(tile, s, at, rows)
 		}
 	}
 }
 
-// rows computes some rows of the operand times one panel.
-func (j *productJob) rows(worker int, s segment, at, rows int) {
+const (
+	// fewPanels tiles of few rows fit into a worker's tile.
+	fewPanels = kernels.WideRows / kernels.TileRows
+	// rowPanels tiles of one row do, and the rows that a kernel may overwrite behind them.
+	rowPanels = kernels.WideRows - kernels.TileRows
+)
+
+// row computes one row of the operand times panels that follow each other, whose tiles are one row too.
+func (j *productJob) row(tile []float32, r, first, panels int) {
 	k, o, w := j.b.k, j.o, j.w
-	tile := j.b.scratch[worker].tile
-	j.run(tile, o.at(at), o.lda, rows, w.panelData(s.panel), w.groups)
+	for i := range panels {
+		j.run(tile[i*panel:], o.at(r), o.lda, 1, w.panelData(first+i), w.groups)
+	}
+	column := first * panel
+	x, bias := tile[:panels*panel], w.bias[column:][:panels*panel]
+	switch {
+	case w.element == elementI8:
+		k.DequantizeRow(x, o.sum[r:], o.scale[r:], w.scale[column:][:len(x)], bias)
+	case w.hasBias:
+		k.Add(x, bias)
+	}
+	if w.gated {
+		k.GatedTile(j.to.data[r*j.to.ld+column/2:], panel/2, x, panels)
+		return
+	}
+	activate(k, j.act, x)
+	j.to.storeRow(k, x[:min(len(x), w.out-column)], r, column, j.add)
+}
+
+// segment is what is asked of a panel.
+func (j *productJob) segment(i int) segment {
+	switch {
+	case j.segments != nil:
+		return j.segments[i]
+	case j.w.gated:
+		return segment{panel: i, hi: panel, column: i * panel / 2}
+	}
+	return segment{panel: i, hi: min(panel, j.w.out-i*panel), column: i * panel}
+}
+
+// finish makes rows of a product of what the kernel left in the tile, and puts them where they belong.
+func (j *productJob) finish(tile []float32, s segment, at, rows int) {
+	k, o, w := j.b.k, j.o, j.w
+	scale, bias := w.panelScale(s.panel), w.panelBias(s.panel)
+	cols := s.hi - s.lo
+	if plain := j.act == nn.None && !w.gated && s.lo == 0; plain && w.element == elementI8 {
+		row := at
+		if o.sixteen {
+			row = at / 2
+		}
+		if dst, ld, ok := j.to.at(row, s.column, cols); ok {
+			if o.sixteen {
+				k.StoreI16(dst, ld, tile, rows, cols, o.sum[at:], o.scale[row:], scale, bias, j.add)
+			} else {
+				k.StoreI8(dst, ld, tile, rows, cols, o.sum[at:], o.scale[row:], scale, bias, j.add)
+			}
+			return
+		}
+	}
 	switch {
 	case o.sixteen:
-		k.Dequantize16(tile, rows, o.sum[at:], o.scale[at/2:], w.panelScale(s.panel), w.panelBias(s.panel))
+		k.Dequantize16(tile, rows, o.sum[at:], o.scale[at/2:], scale, bias)
 		at, rows = at/2, rows/2
 	case w.element == elementI8:
-		k.Dequantize8(tile, rows, o.sum[at:], o.scale[at:], w.panelScale(s.panel), w.panelBias(s.panel))
+		k.Dequantize8(tile, rows, o.sum[at:], o.scale[at:], scale, bias)
 	case w.hasBias:
-		k.AddBias(tile, rows, w.panelBias(s.panel))
+		k.AddBias(tile, rows, bias)
 	}
-	dst := j.dst[at*j.ld+s.column:]
 	if w.gated {
-		k.GatedTile(dst, j.ld, tile, rows)
+		k.GatedTile(j.to.data[at*j.to.ld+s.column:], j.to.ld, tile, rows)
 		return
 	}
 	activate(k, j.act, tile[:rows*panel])
-	k.Store(dst, j.ld, tile[s.lo:], rows, s.hi-s.lo, j.add)
+	j.to.store(k, tile, at, rows, s.lo, s.column, cols, j.add)
 }
 
 func activate(k *kernels.Set, act nn.Act, x []float32) {

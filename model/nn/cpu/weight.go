@@ -61,7 +61,11 @@ func (w *weight) panelBias(p int) *[panel]float32 {
 	return (*[panel]float32)(w.bias[p*panel:])
 }
 
+// panelScale is nil where there are no scales.
 func (w *weight) panelScale(p int) *[panel]float32 {
+	if w.scale == nil {
+		return nil
+	}
 	return (*[panel]float32)(w.scale[p*panel:])
 }
 

@@ -102,6 +102,9 @@ func toBF16AVX512(dst *uint16, x *float32, n int)
 func pairsAVX512(dst *uint32, low, high *uint16, n int)
 
 //go:noescape
+func spreadAVX512(dst, x *uint32, n int)
+
+//go:noescape
 func scaleAVX512(x *float32, n int, factor float32)
 
 //go:noescape
@@ -136,6 +139,15 @@ func dequantize8AVX512(tile *float32, rows int, sum *int32, scale, column, bias 
 
 //go:noescape
 func dequantize16AVX512(tile *float32, rows int, sum *int32, scale, column, bias *float32)
+
+//go:noescape
+func dequantizeRowAVX512(x *float32, n int, sum *int32, scale, column, bias *float32)
+
+//go:noescape
+func storeI8AVX512(dst *float32, ld int, tile *float32, rows, cols int, sum *int32, scale, column, bias *float32, add bool)
+
+//go:noescape
+func storeI16AVX512(dst *float32, ld int, tile *float32, rows, cols int, sum *int32, scale, column, bias *float32, add bool)
 
 //go:noescape
 func storeAVX512(dst *float32, ld int, tile *float32, rows, cols int, add bool)
@@ -182,6 +194,13 @@ func (s *Set) avx512() {
 		_, _ = low[:len(dst)], high[:len(dst)]
 		pairsAVX512(unsafe.SliceData(dst), unsafe.SliceData(low), unsafe.SliceData(high), len(dst))
 	}
+	s.Spread = func(dst, x []uint32) {
+		if len(x) == 0 {
+			return
+		}
+		_ = dst[(len(x)-1)*Panel]
+		spreadAVX512(&dst[0], &x[0], len(x))
+	}
 	s.Scale = func(x []float32, factor float32) { scaleAVX512(unsafe.SliceData(x), len(x), factor) }
 	s.Rotate = func(x, cos, sin []float32) {
 		half := len(cos)
@@ -220,6 +239,18 @@ func (s *Set) avx512() {
 	s.Dequantize16 = func(tile []float32, rows int, sum []int32, scale []float32, column, bias *[Panel]float32) {
 		_, _, _ = tile[:rows*Panel], sum[:rows], scale[:rows/2]
 		dequantize16AVX512(&tile[0], rows/2, &sum[0], &scale[0], &column[0], &bias[0])
+	}
+	s.DequantizeRow = func(x []float32, sum []int32, scale []float32, column, bias []float32) {
+		_, _ = column[:len(x)], bias[:len(x)]
+		dequantizeRowAVX512(&x[0], len(x), &sum[0], &scale[0], &column[0], &bias[0])
+	}
+	s.StoreI8 = func(dst []float32, ld int, tile []float32, rows, cols int, sum []int32, scale []float32, column, bias *[Panel]float32, add bool) {
+		_, _, _, _ = dst[:(rows-1)*ld+cols], tile[:rows*Panel], sum[:rows], scale[:rows]
+		storeI8AVX512(&dst[0], ld, &tile[0], rows, cols, &sum[0], &scale[0], &column[0], &bias[0], add)
+	}
+	s.StoreI16 = func(dst []float32, ld int, tile []float32, rows, cols int, sum []int32, scale []float32, column, bias *[Panel]float32, add bool) {
+		_, _, _, _ = dst[:(rows/2-1)*ld+cols], tile[:rows*Panel], sum[:rows], scale[:rows/2]
+		storeI16AVX512(&dst[0], ld, &tile[0], rows/2, cols, &sum[0], &scale[0], &column[0], &bias[0], add)
 	}
 	s.Store = func(dst []float32, ld int, tile []float32, rows, cols int, add bool) {
 		_, _ = dst[:(rows-1)*ld+cols], tile[:rows*Panel]

@@ -85,6 +85,9 @@ type Set struct {
 	// Pairs is dst = low | high << 16.
 	Pairs func(dst []uint32, low, high []uint16)
 
+	// Spread is dst[i*Panel] = x[i]: words of a row into a lane of a panel.
+	Spread func(dst, x []uint32)
+
 	// Softmax is dst = exp(scale * (x - max x)) over one row of a run of tiles: 32 numbers of x, the
 	// next 32 stride further, and so on as long as dst. It returns Σ dst. -Inf gives 0; at
 	// least one number is another.
@@ -102,6 +105,10 @@ type Set struct {
 	Dequantize8 func(tile []float32, rows int, sum []int32, scale []float32, column, bias *[Panel]float32)
 	// Dequantize16 is the same for the two rows of integers that Quantize16 makes of one; rows of them become rows/2 rows of f32.
 	Dequantize16 func(tile []float32, rows int, sum []int32, scale []float32, column, bias *[Panel]float32)
+	// DequantizeRow is Dequantize8 for one row and the panels that x, column and bias have.
+	DequantizeRow func(x []float32, sum []int32, scale []float32, column, bias []float32)
+	// StoreI8 is Dequantize8, then Store; the tile is used up. StoreI16 is Dequantize16, then Store.
+	StoreI8, StoreI16 func(dst []float32, ld int, tile []float32, rows, cols int, sum []int32, scale []float32, column, bias *[Panel]float32, add bool)
 	// Store writes the first cols columns of rows of a tile into dst, rows ld apart; with add it adds them.
 	Store func(dst []float32, ld int, tile []float32, rows, cols int, add bool)
 	// Scale is x *= factor.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"unsafe"
 )
@@ -159,6 +160,12 @@ func TestRows(t *testing.T) {
 			if fmt.Sprint(words) != fmt.Sprint(words2) {
 				t.Fatalf("pairs of %d differ", n)
 			}
+			spread, spread2 := make([]uint32, (n-1)*Panel+1), make([]uint32, (n-1)*Panel+1)
+			s.Spread(spread, words)
+			p.Spread(spread2, words)
+			if !slices.Equal(spread, spread2) {
+				t.Fatalf("spread of %d differs", n)
+			}
 			copy(got, x)
 			copy(want, x)
 			s.Scale(got, 0.37)
@@ -264,6 +271,35 @@ func TestTileOps(t *testing.T) {
 			s.Dequantize8(x, rows, sums, scales, &column, &bias)
 			p.Dequantize8(y, rows, sums, scales, &column, &bias)
 			near(t, "dequantize8", x, y, 1e-6)
+			column2, bias2 := floats(rng, rows*Panel, 0.01), floats(rng, rows*Panel, 1)
+			x = ints()
+			y = append([]float32{}, x...)
+			s.DequantizeRow(x, sums, scales, column2, bias2)
+			for i := 0; i < len(y); i += Panel {
+				s.Dequantize8(y[i:], 1, sums, scales, (*[Panel]float32)(column2[i:]), (*[Panel]float32)(bias2[i:]))
+			}
+			near(t, "a row dequantized alone", x, y, 0)
+			// What is stored in one step has the bits of what is dequantized, then stored.
+			for _, cols := range []int{1, 15, 16, 17, 31, Panel} {
+				for _, add := range []bool{false, true} {
+					tile := ints()
+					got, want := floats(rng, rows*37, 1), make([]float32, rows*37)
+					copy(want, got)
+					x, y := append([]float32{}, tile...), append([]float32{}, tile...)
+					s.StoreI8(got, 37, x, rows, cols, sums, scales, &column, &bias, add)
+					s.Dequantize8(y, rows, sums, scales, &column, &bias)
+					s.Store(want, 37, y, rows, cols, add)
+					near(t, "store int8", got, want, 0)
+					if rows%2 == 0 {
+						copy(want, got)
+						x, y := append([]float32{}, tile...), append([]float32{}, tile...)
+						s.StoreI16(got, 37, x, rows, cols, sums, scales, &column, &bias, add)
+						s.Dequantize16(y, rows, sums, scales, &column, &bias)
+						s.Store(want, 37, y, rows/2, cols, add)
+						near(t, "store int16", got, want, 0)
+					}
+				}
+			}
 			if rows%2 == 0 {
 				x = ints()
 				y = append([]float32{}, x...)

@@ -7,11 +7,11 @@ import (
 
 // Portable is the kernels in plain Go: the definition, and what runs where there is no assembly.
 func Portable() *Set {
-	return &Set{
+	s := &Set{
 		Name: "go", Features: "portable Go",
 		F32: tileF32, BF16: tileBF16, I8: tileI8,
 		Sum: sum, SumSquares: sumSquares, Normalize: normalize,
-		AbsMax: absMax, Quantize8: quantize8, Quantize16: quantize16, ToBF16: toBF16, Pairs: pairs,
+		AbsMax: absMax, Quantize8: quantize8, Quantize16: quantize16, ToBF16: toBF16, Pairs: pairs, Spread: spread,
 		Softmax: softmax, SoftmaxBF16: softmaxBF16,
 		GELU: gelu, GELUTanh: geluTanh, SiLU: silu, GatedTile: gatedTile,
 		AddBias: addBias, Dequantize8: dequantize8, Dequantize16: dequantize16,
@@ -19,6 +19,25 @@ func Portable() *Set {
 		BlockF32: blockF32, BlockBF16: blockBF16,
 		Dot: dot, Add: add, Mul: mul, MulAdd: mulAdd, MulShift: mulShift, Combine: combine,
 		SiLUGrad: siluGrad, GELUTanhGrad: geluTanhGrad, GELUGrad: geluGrad, Adam: adam,
+	}
+	s.compose()
+	return s
+}
+
+// compose makes of the set's own steps what faster sets do in one.
+func (s *Set) compose() {
+	s.DequantizeRow = func(x []float32, sum []int32, scale []float32, column, bias []float32) {
+		for i := 0; i < len(x); i += Panel {
+			s.Dequantize8(x[i:i+Panel], 1, sum, scale, (*[Panel]float32)(column[i:]), (*[Panel]float32)(bias[i:]))
+		}
+	}
+	s.StoreI8 = func(dst []float32, ld int, tile []float32, rows, cols int, sum []int32, scale []float32, column, bias *[Panel]float32, add bool) {
+		s.Dequantize8(tile, rows, sum, scale, column, bias)
+		s.Store(dst, ld, tile, rows, cols, add)
+	}
+	s.StoreI16 = func(dst []float32, ld int, tile []float32, rows, cols int, sum []int32, scale []float32, column, bias *[Panel]float32, add bool) {
+		s.Dequantize16(tile, rows, sum, scale, column, bias)
+		s.Store(dst, ld, tile, rows/2, cols, add)
 	}
 }
 
@@ -142,6 +161,12 @@ func quantize16(high, low []int8, x []float32, inverse float32) (sumHigh, sumLow
 		sumLow += l
 	}
 	return sumHigh, sumLow
+}
+
+func spread(dst, x []uint32) {
+	for i, v := range x {
+		dst[i*Panel] = v
+	}
 }
 
 func bf16(v float32) uint16 {

@@ -291,6 +291,47 @@ tail:
 	VZEROUPPER
 	RET
 
+// func spreadAVX512(dst, x *uint32, n int)
+TEXT ·spreadAVX512(SB), NOSPLIT, $0-24
+	MOVQ      dst+0(FP), DI
+	MOVQ      x+8(FP), SI
+	MOVQ      n+16(FP), CX
+	TAIL
+	VMOVDQU32 ·panelLanes(SB), Z2
+	JCXZQ     tail
+loop:
+	VMOVDQU32   (SI), Z0
+	KXNORW      K2, K2, K2        // which are left to write; none when the scatter is done
+	VPSCATTERDD Z0, K2, (DI)(Z2*4)
+	ADDQ        $64, SI
+	ADDQ        $2048, DI
+	DECQ        CX
+	JNZ         loop
+tail:
+	VMOVDQU32.Z (SI), K1, Z0
+	VPSCATTERDD Z0, K1, (DI)(Z2*4)
+	VZEROUPPER
+	RET
+
+// The same lane of 16 groups, in words.
+DATA ·panelLanes+0(SB)/4, $0
+DATA ·panelLanes+4(SB)/4, $32
+DATA ·panelLanes+8(SB)/4, $64
+DATA ·panelLanes+12(SB)/4, $96
+DATA ·panelLanes+16(SB)/4, $128
+DATA ·panelLanes+20(SB)/4, $160
+DATA ·panelLanes+24(SB)/4, $192
+DATA ·panelLanes+28(SB)/4, $224
+DATA ·panelLanes+32(SB)/4, $256
+DATA ·panelLanes+36(SB)/4, $288
+DATA ·panelLanes+40(SB)/4, $320
+DATA ·panelLanes+44(SB)/4, $352
+DATA ·panelLanes+48(SB)/4, $384
+DATA ·panelLanes+52(SB)/4, $416
+DATA ·panelLanes+56(SB)/4, $448
+DATA ·panelLanes+60(SB)/4, $480
+GLOBL ·panelLanes(SB), RODATA|NOPTR, $64
+
 // func scaleAVX512(x *float32, n int, factor float32)
 TEXT ·scaleAVX512(SB), NOSPLIT, $0-20
 	MOVQ         x+0(FP), SI
