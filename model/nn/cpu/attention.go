@@ -22,8 +22,8 @@ func (b *Backend) Attend(dst, q nn.Buf, c nn.Cache, layer int, m nn.Mask) {
 	s := own.spec
 	group := s.Heads / s.KVHeads
 	o := &b.ops.q
-	*o = operand{element: own.element, rows: s.KVHeads * q.Rows * group, groups: own.keyGroups, lda: stride(own.keyGroups * 4), data: o.data}
-	o.data = grow(o.data, (o.rows+slack)*o.lda)
+	*o = operand{element: own.element, rows: s.KVHeads * q.Rows * group, groups: own.keyGroups, lda: stride(own.keyGroups * 4), space: o.space}
+	o.data = o.space.bytes((o.rows + slack) * o.lda)
 	b.queryJob = queryJob{b: b, o: o, q: data(q), rows: q.Rows, group: group, spec: s}
 	b.pool.do(&b.queryJob, (q.Rows+packRows-1)/packRows, packRows*q.Cols/8)
 

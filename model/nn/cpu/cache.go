@@ -145,8 +145,7 @@ func (b *Backend) QKV(q, x nn.Buf, w nn.Weight, n nn.Norm, c nn.Cache, layer int
 	o := b.pack(data(x), x.Rows, x.Cols, x.Cols, ownNorm(n), weight)
 	j := &b.splitJob
 	*j = splitJob{b: b, c: own, layer: layer, rows: x.Rows, width: q.Cols, ld: weight.out - q.Cols}
-	b.hidden = grow(b.hidden, x.Rows*j.ld)
-	j.from = b.hidden
+	j.from = as[float32](b.hidden.bytes(4 * x.Rows * j.ld))
 	to := target{data: j.from, ld: j.ld}
 	if !q.IsZero() {
 		j.q = data(q)

@@ -87,7 +87,7 @@ type Backend struct {
 	sets    map[*nn.Set][]segment
 	scratch []scratch // by worker
 	ops     operands
-	hidden  []float32 // between the two products of a gated MLP
+	hidden  space // between the two products of a gated MLP, and keys and values before they are cached
 
 	penalised []penalised
 
@@ -183,7 +183,7 @@ func (b *Backend) Close() error {
 	b.closed = true
 	b.fail(errClosed)
 	b.pool.close()
-	err := b.memory.close()
+	err := errors.Join(b.memory.close(), b.hidden.release(), b.ops.x.space.release(), b.ops.q.space.release())
 	if b.packed != nil {
 		err = errors.Join(err, b.packed.close())
 	}

@@ -72,10 +72,10 @@ func (b *Backend) GatedMLP(dst, x nn.Buf, n nn.Norm, gateUp, down nn.Weight) {
 	step := max(1, (x.Rows+parts-1)/parts)
 	for at := 0; at < x.Rows; at += step {
 		rows := min(step, x.Rows-at)
-		b.hidden = grow(b.hidden, rows*ld)
+		hidden := as[float32](b.hidden.bytes(4 * rows * ld))
 		o := b.pack(data(x)[at*x.Cols:], rows, x.Cols, x.Cols, ownNorm(n), gu)
-		b.product(o, gu, nil, target{data: b.hidden, ld: ld}, nn.Op{})
-		o = b.pack(b.hidden, rows, ld, d.in, nil, d)
+		b.product(o, gu, nil, target{data: hidden, ld: ld}, nn.Op{})
+		o = b.pack(hidden, rows, ld, d.in, nil, d)
 		b.product(o, d, nil, target{data: data(dst)[at*dst.Cols:], ld: dst.Cols}, nn.Op{Residual: true})
 	}
 }

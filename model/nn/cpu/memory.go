@@ -50,6 +50,34 @@ func (a *arena) close() error {
 	return first
 }
 
+// space is memory that is used again and again: what lies between two products. In
+// pages of 4 KB the rows of a tile lie in more of them than a core remembers the addresses of.
+type space struct{ mem []byte }
+
+// bytes is n of them, with anything in them; what was there before is gone where there is not room enough.
+func (s *space) bytes(n int) []byte {
+	if n > len(s.mem) {
+		if s.release() != nil {
+			s.mem = nil
+		}
+		mem, err := allocate(n + n/2)
+		if err != nil {
+			return make([]byte, n) // the system has no pages to map; Go may have
+		}
+		s.mem = mem
+	}
+	return s.mem[:n]
+}
+
+func (s *space) release() error {
+	if s.mem == nil {
+		return nil
+	}
+	err := release(s.mem)
+	s.mem = nil
+	return err
+}
+
 // as is the same memory as numbers.
 func as[T any](b []byte) []T {
 	var t T

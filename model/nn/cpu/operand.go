@@ -16,6 +16,7 @@ type operand struct {
 	groups  int
 	lda     int    // bytes between two rows
 	data    []byte // [rows (twice when sixteen) + slack][lda]
+	space   space  // where data lies
 	sum     []int32
 	scale   []float32
 }
@@ -42,7 +43,7 @@ func (o *operand) shape(rows int, w *weight, p Precision) {
 	o.sixteen = w.element == elementI8 && p == W8A16
 	o.lda = stride(w.groups * 4)
 	n := o.tileRows()
-	o.data = grow(o.data, (n+slack)*o.lda)
+	o.data = o.space.bytes((n + slack) * o.lda)
 	o.sum, o.scale = grow(o.sum, n), grow(o.scale, rows)
 }
 

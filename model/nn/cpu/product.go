@@ -87,6 +87,8 @@ type productJob struct {
 	multiplier
 	// stay says that a lane stays with its panels.
 	stay bool
+	// past says that the result is written past the caches.
+	past bool
 
 	panels  int // in all
 	block   int // panels of a lane
@@ -134,6 +136,10 @@ const taskWork = 6 << 20
 // stayBytes of panels a lane stays with: half of a second cache of 2 MB. They and 96 rows are 60 µs of a matrix unit.
 const stayBytes = 1 << 20
 
+// pastBytes of a matrix unit's result are written past the caches. Through them each line is read before it is
+// overwritten, and takes the place of weights: a third of a vision tower's widest product.
+const pastBytes = 8 << 20
+
 // laneTasks is how many tasks a lane has at least, where there are panels enough: the last of them are shared.
 const laneTasks = 8
 
@@ -152,6 +158,7 @@ func (b *Backend) product(o *operand, w *weight, segments []segment, to target, 
 	perPanel := min(rows, j.rowStep) * panel * w.groups * w.element.perGroup()
 	var groups int
 	if j.stay = j.wide != nil && rowTasks > 1; j.stay {
+		j.past = !j.add && !w.gated && 4*o.rows*w.out >= pastBytes
 		lanes := (j.panels*w.groups*groupBytes + stayBytes - 1) / stayBytes
 		groups = (lanes + threads - 1) / threads
 		j.block = (j.panels + groups*threads - 1) / (groups * threads)
@@ -273,7 +280,7 @@ func (j *productJob) finish(tile []float32, s segment, at, rows int) {
 	k, o, w := j.b.k, j.o, j.w
 	scale, bias := w.panelScale(s.panel), w.panelBias(s.panel)
 	cols := s.hi - s.lo
-	if plain := j.act == nn.None && !w.gated && s.lo == 0; plain && w.element == elementI8 {
+	if plain := j.act == nn.None && !w.gated && s.lo == 0 && !j.past; plain && w.element == elementI8 {
 		row := at
 		if o.sixteen {
 			row = at / 2
@@ -301,6 +308,10 @@ func (j *productJob) finish(tile []float32, s segment, at, rows int) {
 		return
 	}
 	activate(k, j.act, tile[:rows*panel])
+	if dst, ld, ok := j.to.at(at, s.column, cols); ok && j.past && cols == panel {
+		k.Stream(dst, ld, tile, rows)
+		return
+	}
 	j.to.store(k, tile, at, rows, s.lo, s.column, cols, j.add)
 }
 

@@ -150,6 +150,9 @@ func storeI8AVX512(dst *float32, ld int, tile *float32, rows, cols int, sum *int
 func storeI16AVX512(dst *float32, ld int, tile *float32, rows, cols int, sum *int32, scale, column, bias *float32, add bool)
 
 //go:noescape
+func streamAVX512(dst *float32, ld int, tile *float32, rows int)
+
+//go:noescape
 func storeAVX512(dst *float32, ld int, tile *float32, rows, cols int, add bool)
 
 // bf16 replaces what AVX512_BF16 does better.
@@ -227,6 +230,14 @@ func (s *Set) avx512() {
 	s.GatedTile = func(dst []float32, ld int, tile []float32, rows int) {
 		_, _ = dst[:(rows-1)*ld+Panel/2], tile[:rows*Panel]
 		gatedTileAVX512(&dst[0], ld, &tile[0], rows)
+	}
+	s.Stream = func(dst []float32, ld int, tile []float32, rows int) {
+		_, _ = dst[:(rows-1)*ld+Panel], tile[:rows*Panel]
+		if lines := (uintptr(unsafe.Pointer(&dst[0]))|uintptr(4*ld))%64 == 0; !lines {
+			storeAVX512(&dst[0], ld, &tile[0], rows, Panel, false)
+			return
+		}
+		streamAVX512(&dst[0], ld, &tile[0], rows)
 	}
 	s.AddBias = func(tile []float32, rows int, bias *[Panel]float32) {
 		_ = tile[:rows*Panel]

@@ -37,10 +37,32 @@
 	VADDPS       Z22, p, p \
 	VSCALEFPS    n, p, p
 
-// SIGMOIDCONSTANTS come behind EXPCONSTANTS: e to no more than 86, so that one over it is no subnormal number.
-#define SIGMOIDCONSTANTS VBROADCASTSS ·expTable+108(SB), Z20
+// SIGMOIDCONSTANTS fills Z20 … Z27, for ONEPLUS and OVER.
+#define SIGMOIDCONSTANTS \
+	VBROADCASTSS ·sigmoidTable+0(SB), Z20  \ // highest exponent of 2
+	VBROADCASTSS ·sigmoidTable+4(SB), Z21  \ // -log2 e
+	VBROADCASTSS ·sigmoidTable+8(SB), Z27  \ // the polynomial, highest power first
+	VBROADCASTSS ·sigmoidTable+12(SB), Z26 \
+	VBROADCASTSS ·sigmoidTable+16(SB), Z25 \
+	VBROADCASTSS ·sigmoidTable+20(SB), Z24 \
+	VBROADCASTSS ·sigmoidTable+24(SB), Z23 \
+	VBROADCASTSS ·sigmoidTable+28(SB), Z22   // 1
 
-// OVER(x, d, t): x /= d, d in 1 … e^86, within 2 units of the last place; t and d are overwritten.
+// ONEPLUS(z, f, d): d = 1 + 2^z; f is overwritten, and z where it is above the highest. 2^(z - floor z)
+// by a polynomial; VSCALEFPS takes the floor itself. EXP is more exact for large results, which one hides here.
+#define ONEPLUS(z, f, d) \
+	VMINPS      z, Z20, z \
+	VREDUCEPS   $9, z, f  \
+	VMOVAPS     Z27, d    \
+	VFMADD213PS Z26, f, d \
+	VFMADD213PS Z25, f, d \
+	VFMADD213PS Z24, f, d \
+	VFMADD213PS Z23, f, d \
+	VFMADD213PS Z22, f, d \
+	VSCALEFPS   z, d, d   \
+	VADDPS      Z22, d, d
+
+// OVER(x, d, t): x /= d, d in 1 … 2^124, within 2 units of the last place; t and d are overwritten.
 // VDIVPS takes as long as an exponential: an estimate of 14 bits and one step of Newton's take a third.
 #define OVER(x, d, t) \
 	VRCP14PS     d, t        \

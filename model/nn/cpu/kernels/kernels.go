@@ -111,6 +111,9 @@ type Set struct {
 	StoreI8, StoreI16 func(dst []float32, ld int, tile []float32, rows, cols int, sum []int32, scale []float32, column, bias *[Panel]float32, add bool)
 	// Store writes the first cols columns of rows of a tile into dst, rows ld apart; with add it adds them.
 	Store func(dst []float32, ld int, tile []float32, rows, cols int, add bool)
+	// Stream is Store of all columns, past the caches where the processor can: for a result larger than they are,
+	// whose lines would be read from memory only to be overwritten. Other threads see it after an atomic operation.
+	Stream func(dst []float32, ld int, tile []float32, rows int)
 	// Scale is x *= factor.
 	Scale func(x []float32, factor float32)
 	// Rotate turns the two halves of each head of x against each other: cos and sin have half a head's numbers.

@@ -245,6 +245,14 @@ func TestTileOps(t *testing.T) {
 			s.GatedTile(got, 20, x, rows)
 			p.GatedTile(want, 20, y, rows)
 			near(t, "gated", got, want, 1e-6)
+			lines := make([]float32, rows*48+16)
+			lines = lines[(64-uintptr(unsafe.Pointer(&lines[0]))%64)%64/4:]
+			for _, dst := range [][]float32{lines, lines[1:]} {
+				s.Stream(dst, 48, x, rows)
+				for r := range rows {
+					near(t, "stream", dst[r*48:][:Panel], x[r*Panel:(r+1)*Panel], 0)
+				}
+			}
 
 			for cols := 1; cols <= Panel; cols++ {
 				for _, add := range []bool{false, true} {

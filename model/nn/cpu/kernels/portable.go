@@ -31,6 +31,7 @@ func (s *Set) compose() {
 			s.Dequantize8(x[i:i+Panel], 1, sum, scale, (*[Panel]float32)(column[i:]), (*[Panel]float32)(bias[i:]))
 		}
 	}
+	s.Stream = func(dst []float32, ld int, tile []float32, rows int) { s.Store(dst, ld, tile, rows, Panel, false) }
 	s.StoreI8 = func(dst []float32, ld int, tile []float32, rows, cols int, sum []int32, scale []float32, column, bias *[Panel]float32, add bool) {
 		s.Dequantize8(tile, rows, sum, scale, column, bias)
 		s.Store(dst, ld, tile, rows, cols, add)

@@ -25,19 +25,43 @@
 	VPSRLQ        $32, X0, X1    \
 	op            X1, X0, X0
 
+// Reductions run in four chains, as each waits 4 cycles for itself: Z0, Z8, Z9, Z10.
+#define CHAINS \
+	VPXORQ Z0, Z0, Z0    \
+	VPXORQ Z8, Z8, Z8    \
+	VPXORQ Z9, Z9, Z9    \
+	VPXORQ Z10, Z10, Z10
+#define JOIN(op) \
+	op Z8, Z0, Z0  \
+	op Z10, Z9, Z9 \
+	op Z9, Z0, Z0
+
 // func sumAVX512(x *float32, n int) float32
 TEXT ·sumAVX512(SB), NOSPLIT, $0-20
 	MOVQ   x+0(FP), SI
 	MOVQ n+8(FP), CX
 	TAIL
-	VPXORQ Z0, Z0, Z0
-	JCXZQ  tail
+	CHAINS
+	SUBQ   $4, CX
+	JL     rest
+loop4:
+	VADDPS (SI), Z0, Z0
+	VADDPS 64(SI), Z8, Z8
+	VADDPS 128(SI), Z9, Z9
+	VADDPS 192(SI), Z10, Z10
+	ADDQ   $256, SI
+	SUBQ   $4, CX
+	JGE    loop4
+rest:
+	ADDQ   $4, CX
+	JZ     tail
 loop:
 	VADDPS (SI), Z0, Z0
 	ADDQ   $64, SI
 	DECQ   CX
 	JNZ    loop
 tail:
+	JOIN(VADDPS)
 	VMOVUPS.Z (SI), K1, Z1
 	VADDPS Z1, Z0, Z0
 	REDUCE(VADDPS)
@@ -51,8 +75,28 @@ TEXT ·sumSquaresAVX512(SB), NOSPLIT, $0-28
 	VBROADCASTSS mean+16(FP), Z2
 	MOVQ n+8(FP), CX
 	TAIL
-	VPXORQ       Z0, Z0, Z0
-	JCXZQ        tail
+	CHAINS
+	SUBQ         $4, CX
+	JL           rest
+loop4:
+	VMOVUPS     (SI), Z1
+	VMOVUPS     64(SI), Z3
+	VMOVUPS     128(SI), Z4
+	VMOVUPS     192(SI), Z5
+	VSUBPS      Z2, Z1, Z1
+	VSUBPS      Z2, Z3, Z3
+	VSUBPS      Z2, Z4, Z4
+	VSUBPS      Z2, Z5, Z5
+	VFMADD231PS Z1, Z1, Z0
+	VFMADD231PS Z3, Z3, Z8
+	VFMADD231PS Z4, Z4, Z9
+	VFMADD231PS Z5, Z5, Z10
+	ADDQ        $256, SI
+	SUBQ        $4, CX
+	JGE         loop4
+rest:
+	ADDQ        $4, CX
+	JZ          tail
 loop:
 	VMOVUPS     (SI), Z1
 	VSUBPS      Z2, Z1, Z1
@@ -61,6 +105,7 @@ loop:
 	DECQ        CX
 	JNZ         loop
 tail:
+	JOIN(VADDPS)
 	VMOVUPS.Z   (SI), K1, Z1
 	VSUBPS.Z    Z2, Z1, K1, Z1
 	VFMADD231PS Z1, Z1, Z0
@@ -111,8 +156,24 @@ TEXT ·absMaxAVX512(SB), NOSPLIT, $0-20
 	VPBROADCASTD AX, Z2
 	MOVQ n+8(FP), CX
 	TAIL
-	VPXORQ       Z0, Z0, Z0
-	JCXZQ        tail
+	CHAINS
+	SUBQ   $4, CX
+	JL     rest
+loop4:
+	VPANDD (SI), Z2, Z1
+	VPANDD 64(SI), Z2, Z3
+	VPANDD 128(SI), Z2, Z4
+	VPANDD 192(SI), Z2, Z5
+	VMAXPS Z1, Z0, Z0
+	VMAXPS Z3, Z8, Z8
+	VMAXPS Z4, Z9, Z9
+	VMAXPS Z5, Z10, Z10
+	ADDQ   $256, SI
+	SUBQ   $4, CX
+	JGE    loop4
+rest:
+	ADDQ   $4, CX
+	JZ     tail
 loop:
 	VPANDD (SI), Z2, Z1
 	VMAXPS Z1, Z0, Z0
@@ -120,6 +181,7 @@ loop:
 	DECQ   CX
 	JNZ    loop
 tail:
+	JOIN(VMAXPS)
 	VMOVUPS.Z (SI), K1, Z1
 	VPANDD    Z1, Z2, Z1
 	VMAXPS    Z1, Z0, Z0

@@ -32,5 +32,18 @@ DATA ·expTable+92(SB)/4, $0.2414445109445647
 DATA ·expTable+96(SB)/4, $0.6930353264957035
 DATA ·expTable+100(SB)/4, $1.0
 DATA ·expTable+104(SB)/4, $0.3989422804014327 // 1 / √(2π), of the derivative of GELU
-DATA ·expTable+108(SB)/4, $86.0
-GLOBL ·expTable(SB), RODATA|NOPTR, $112
+GLOBL ·expTable(SB), RODATA|NOPTR, $108
+
+// Constants of x / (1 + 2^z). The polynomial is 2^f for 0 <= f < 1, interpolated at six of Chebyshev's
+// points, both ends among them: relative error 1.5e-7.
+DATA ·sigmoidTable+0(SB)/4, $124.0
+DATA ·sigmoidTable+4(SB)/4, $-1.44269504088896341
+DATA ·sigmoidTable+8(SB)/4, $0.0018951072910070635
+DATA ·sigmoidTable+12(SB)/4, $0.008959888106798585
+DATA ·sigmoidTable+16(SB)/4, $0.055836020355358895
+DATA ·sigmoidTable+20(SB)/4, $0.24015773548467478
+DATA ·sigmoidTable+24(SB)/4, $0.6931512487621607
+DATA ·sigmoidTable+28(SB)/4, $1.0
+DATA ·sigmoidTable+32(SB)/4, $-2.3022081981443252 // -2 √(2/π) log2 e, of tanh GELU
+DATA ·sigmoidTable+36(SB)/4, $-0.10294323958002349 // the same times 0.044715
+GLOBL ·sigmoidTable(SB), RODATA|NOPTR, $40

@@ -257,6 +257,25 @@ loop:
 	VZEROUPPER
 	RET
 
+// func streamAVX512(dst *float32, ld int, tile *float32, rows int)
+TEXT ·streamAVX512(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ ld+8(FP), BX
+	SHLQ $2, BX
+	MOVQ tile+16(FP), SI
+	MOVQ rows+24(FP), DX
+loop:
+	VMOVUPS  (SI), Z0
+	VMOVUPS  64(SI), Z1
+	VMOVNTPS Z0, (DI)    // a line at once: it need not be read first
+	VMOVNTPS Z1, 64(DI)
+	ADDQ     $128, SI
+	ADDQ     BX, DI
+	DECQ     DX
+	JNZ      loop
+	VZEROUPPER
+	RET
+
 // func storeAVX512(dst *float32, ld int, tile *float32, rows, cols int, add bool)
 TEXT ·storeAVX512(SB), NOSPLIT, $0-41
 	MOVQ  dst+0(FP), DI
