@@ -33,7 +33,7 @@
 
 // PREFETCH: few rows wait for memory; 3 KB ahead keeps more lines in flight than
 // the hardware does. (At 4 KB, where an address has the last 12 bits of the one that is read,
-// Intel's Granite Rapids reads a fifth slower.) Many rows go over a panel again and
+// an Intel Xeon with AMX reads a fifth slower.) Many rows go over a panel again and
 // again: 8 KB ahead, the next panel comes while this one is multiplied.
 #define PREFETCH12 \
 	PREFETCHT0 8192(DI) \
