@@ -122,7 +122,7 @@ func (j *attendJob) task(worker, t int) {
 	var inverse [attendRows]float32
 	for r := range rows {
 		x := sc.x[r*sc.byRow:]
-		sc.hide(j, x, (first+r)/j.group, low, panels)
+		j.hide(x, sc.byPanel, (first+r)/j.group, low, panels)
 		w := s.weights[r*lda : r*lda+panels*panel*size]
 		var sum float32
 		if c.element == elementBF16 {
@@ -145,10 +145,10 @@ func (j *attendJob) task(worker, t int) {
 	}
 }
 
-// hide gives the keys that row r may not see a score of -Inf. x is the row's scores, from key low on.
-func (sc *scores) hide(j *attendJob, x []float32, r, low, panels int) {
+// hide gives the keys that row r may not see a score of -Inf. x is the row's scores from key low on, byPanel from panel to panel.
+func (j *attendJob) hide(x []float32, byPanel, r, low, panels int) {
 	from, to := j.mask.Window(r, j.rows, j.keys)
-	at := func(key int) *float32 { return &x[(key-low)/panel*sc.byPanel+(key-low)%panel] }
+	at := func(key int) *float32 { return &x[(key-low)/panel*byPanel+(key-low)%panel] }
 	for key := low; key < from; key++ {
 		*at(key) = minusInf
 	}

@@ -14,7 +14,7 @@
 //
 // # Living in a robot's process
 //
-// A task takes well under 100 µs, workers yield at least that often, spin at most 50 µs
+// A task takes 100 µs or so at most, workers yield as often, spin at most 50 µs
 // at a barrier, and are parked between actions. After the first action nothing is allocated.
 package cpu
 
@@ -223,7 +223,7 @@ type scratch struct {
 const tileSize = (kernels.WideRows + 1) * kernels.Panel
 
 // grow is s with n elements: as it was, or new memory whose first element begins a
-// line of the cache. (A tile that lies across lines makes products a third slower.)
+// line of the cache: tiles that lie across lines are slow to store.
 func grow[T any](s []T, n int) []T {
 	if cap(s) >= n {
 		return s[:n]

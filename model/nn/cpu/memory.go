@@ -57,9 +57,7 @@ type space struct{ mem []byte }
 // bytes is n of them, with anything in them; what was there before is gone where there is not room enough.
 func (s *space) bytes(n int) []byte {
 	if n > len(s.mem) {
-		if s.release() != nil {
-			s.mem = nil
-		}
+		_ = s.release() // what can't be given back is lost, and no more than that
 		mem, err := allocate(n + n/2)
 		if err != nil {
 			return make([]byte, n) // the system has no pages to map; Go may have

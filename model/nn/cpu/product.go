@@ -133,7 +133,7 @@ func (m *multiplier) run(tile []float32, a unsafe.Pointer, lda, rows int, weight
 // taskWork is how many multiply-adds a task has at most, about: 50 µs of the slowest vector kernel.
 const taskWork = 6 << 20
 
-// stayBytes of panels a lane stays with: half of a second cache of 2 MB. They and 96 rows are 60 µs of a matrix unit.
+// stayBytes of panels a lane stays with: half of a second cache of 2 MB. They and 96 rows are 100 µs of a matrix unit and what follows it.
 const stayBytes = 1 << 20
 
 // pastBytes of a matrix unit's result are written past the caches. Through them each line is read before it is
