@@ -171,6 +171,7 @@ loop:
 #define WEIGH(x, y) \
 	VMOVUPS     x, Z1         \
 	VFMADD213PS Z6, Z5, Z1    \
+	VMAXPS      Z1, Z14, Z1   \ // a number, whatever a processor leaves of -Inf
 	VREDUCEPS   $9, Z1, Z2    \
 	VMOVAPS     Z9, y         \
 	VFMADD213PS Z10, Z2, y    \
@@ -211,6 +212,7 @@ TEXT ·softmaxToBF16AVX512(SB), NOSPLIT, $0-44
 	VBROADCASTSS ·expTable+100(SB), Z13
 	MOVL         $0x3f803f80, AX
 	VPBROADCASTD AX, Z8         // ones
+	VBROADCASTSS ·expTable+108(SB), Z14
 loop:
 	WEIGH((SI), Z3)
 	WEIGH(64(SI), Z4)

@@ -32,7 +32,8 @@ DATA ·expTable+92(SB)/4, $0.2414445109445647
 DATA ·expTable+96(SB)/4, $0.6930353264957035
 DATA ·expTable+100(SB)/4, $1.0
 DATA ·expTable+104(SB)/4, $0.3989422804014327 // 1 / √(2π), of the derivative of GELU
-GLOBL ·expTable(SB), RODATA|NOPTR, $108
+DATA ·expTable+108(SB)/4, $-3e38 // what -Inf is taken for; 2^-160, which is 0 as well, makes VSCALEFPS slow
+GLOBL ·expTable(SB), RODATA|NOPTR, $112
 
 // Constants of x / (1 + 2^z). The polynomial is 2^f for 0 <= f < 1, interpolated at six of Chebyshev's
 // points, both ends among them: relative error 1.5e-7.
