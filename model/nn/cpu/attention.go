@@ -33,7 +33,7 @@ func (b *Backend) Attend(dst, q nn.Buf, c nn.Cache, layer int, m nn.Mask) {
 		rows: q.Rows, group: group, keys: own.len[layer],
 		scale: float32(1 / math.Sqrt(float64(s.HeadDim))),
 	}
-	j.multiplier = b.multiplier(own.element, max(q.Rows, nn.RowsAlike+1))
+	j.multiplier = b.multiplier(own.element, nn.RowsAlike+1) // one for any number of rows
 	j.height = min(j.height, attendRows)
 	j.blocks = (q.Rows*group + j.height - 1) / j.height
 	b.pool.do(j, s.KVHeads*j.blocks, j.height*j.keys*s.HeadDim/100)

@@ -195,12 +195,13 @@ func (j *productJob) take(worker, t int) (group, lane, task int) {
 
 func (j *productJob) task(worker, t int) {
 	group, lane, n := j.take(worker, t)
-	first, r := lane*j.block, group*j.rowStep
-	last := min(first+j.block, j.panels)
+	block, r := lane, group*j.rowStep
 	if j.stay {
-		first, r = (group*j.b.config.Threads+lane)*j.block, n*j.rowStep
-		last = min(first+j.block, j.panels)
-	} else {
+		block, r = group*j.b.config.Threads+lane, n*j.rowStep
+	}
+	first := block * j.block
+	last := min(first+j.block, j.panels)
+	if !j.stay {
 		first += n * j.step
 		last = min(first+j.step, last)
 	}
@@ -279,40 +280,38 @@ func (j *productJob) segment(i int) segment {
 func (j *productJob) finish(tile []float32, s segment, at, rows int) {
 	k, o, w := j.b.k, j.o, j.w
 	scale, bias := w.panelScale(s.panel), w.panelBias(s.panel)
+	row, out := at, rows
+	if o.sixteen {
+		row, out = at/2, rows/2
+	}
 	cols := s.hi - s.lo
-	if plain := j.act == nn.None && !w.gated && s.lo == 0 && !j.past; plain && w.element == elementI8 {
-		row := at
+	dst, ld, one := j.to.at(row, s.column, cols)
+	if one && w.element == elementI8 && j.act == nn.None && !w.gated && s.lo == 0 && !j.past {
+		store := k.StoreI8
 		if o.sixteen {
-			row = at / 2
+			store = k.StoreI16
 		}
-		if dst, ld, ok := j.to.at(row, s.column, cols); ok {
-			if o.sixteen {
-				k.StoreI16(dst, ld, tile, rows, cols, o.sum[at:], o.scale[row:], scale, bias, j.add)
-			} else {
-				k.StoreI8(dst, ld, tile, rows, cols, o.sum[at:], o.scale[row:], scale, bias, j.add)
-			}
-			return
-		}
+		store(dst, ld, tile, rows, cols, o.sum[at:], o.scale[row:], scale, bias, j.add)
+		return
 	}
 	switch {
 	case o.sixteen:
-		k.Dequantize16(tile, rows, o.sum[at:], o.scale[at/2:], scale, bias)
-		at, rows = at/2, rows/2
+		k.Dequantize16(tile, rows, o.sum[at:], o.scale[row:], scale, bias)
 	case w.element == elementI8:
-		k.Dequantize8(tile, rows, o.sum[at:], o.scale[at:], scale, bias)
+		k.Dequantize8(tile, rows, o.sum[at:], o.scale[row:], scale, bias)
 	case w.hasBias:
 		k.AddBias(tile, rows, bias)
 	}
 	if w.gated {
-		k.GatedTile(j.to.data[at*j.to.ld+s.column:], j.to.ld, tile, rows)
+		k.GatedTile(dst, ld, tile, out)
 		return
 	}
-	activate(k, j.act, tile[:rows*panel])
-	if dst, ld, ok := j.to.at(at, s.column, cols); ok && j.past && cols == panel {
-		k.Stream(dst, ld, tile, rows)
+	activate(k, j.act, tile[:out*panel])
+	if one && j.past && cols == panel {
+		k.Stream(dst, ld, tile, out)
 		return
 	}
-	j.to.store(k, tile, at, rows, s.lo, s.column, cols, j.add)
+	j.to.store(k, tile, row, out, s.lo, s.column, cols, j.add)
 }
 
 func activate(k *kernels.Set, act nn.Act, x []float32) {

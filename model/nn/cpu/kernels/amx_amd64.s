@@ -1,5 +1,6 @@
 #include "textflag.h"
 #include "amx_amd64.h"
+#include "prefetch_amd64.h"
 
 // C [blocks*32, panels*32] = A [blocks*32, groups] times a run of panels, AMX.
 //
@@ -39,16 +40,6 @@
 	MOVQ SI, DI           \
 	MOVQ R12, CX          \
 	TILEZERO0; TILEZERO1; TILEZERO2; TILEZERO3
-
-#define PREFETCH \
-	PREFETCHT0 3072(DI) \
-	PREFETCHT0 3136(DI) \
-	PREFETCHT0 3200(DI) \
-	PREFETCHT0 3264(DI) \
-	PREFETCHT0 3328(DI) \
-	PREFETCHT0 3392(DI) \
-	PREFETCHT0 3456(DI) \
-	PREFETCHT0 3520(DI)
 
 #define STEP \
 	ADDQ $64, R8   \

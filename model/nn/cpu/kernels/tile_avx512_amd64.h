@@ -1,3 +1,5 @@
+#include "prefetch_amd64.h"
+
 // What the three AVX-512 tile kernels share. Registers as in tile_f32_avx512_amd64.s.
 
 // LOAD the arguments, as far as all heights need them.
@@ -31,10 +33,8 @@
 	ADDQ $16, R11 \
 	NEXT4
 
-// PREFETCH: few rows wait for memory; 3 KB ahead keeps more lines in flight than
-// the hardware does. (At 4 KB, where an address has the last 12 bits of the one that is read,
-// an Intel Xeon with AMX reads a fifth slower.) Many rows go over a panel again and
-// again: 8 KB ahead, the next panel comes while this one is multiplied.
+// PREFETCH12: many rows go over a panel again and again: 8 KB ahead, the next panel
+// comes while this one is multiplied. Few rows take PREFETCH.
 #define PREFETCH12 \
 	PREFETCHT0 8192(DI) \
 	PREFETCHT0 8256(DI) \
@@ -44,15 +44,6 @@
 	PREFETCHT0 8512(DI) \
 	PREFETCHT0 8576(DI) \
 	PREFETCHT0 8640(DI)
-#define PREFETCH \
-	PREFETCHT0 3072(DI) \
-	PREFETCHT0 3136(DI) \
-	PREFETCHT0 3200(DI) \
-	PREFETCHT0 3264(DI) \
-	PREFETCHT0 3328(DI) \
-	PREFETCHT0 3392(DI) \
-	PREFETCHT0 3456(DI) \
-	PREFETCHT0 3520(DI)
 
 #define ZERO2 \
 	VPXORQ Z0, Z0, Z0 \

@@ -21,6 +21,56 @@ loop:
 	VZEROUPPER
 	RET
 
+// SCALES: Z2, Z3 are the scales of the columns, at R10, and Z4, Z5 their biases, at R11.
+#define SCALES \
+	VMOVUPS (R10), Z2   \
+	VMOVUPS 64(R10), Z3 \
+	VMOVUPS (R11), Z4   \
+	VMOVUPS 64(R11), Z5
+
+// NUMBERS8: Z0, Z1 = the f32 of a row of integers at SI: less 128 times its sum, at R8, times
+// its scale, at R9, times the column's, plus the bias.
+#define NUMBERS8 \
+	VPBROADCASTD (R8), Z6   \
+	VPSLLD       $7, Z6, Z6 \
+	VBROADCASTSS (R9), Z7   \
+	VMOVDQU32    (SI), Z0   \
+	VMOVDQU32    64(SI), Z1 \
+	VPSUBD       Z6, Z0, Z0 \
+	VPSUBD       Z6, Z1, Z1 \
+	VCVTDQ2PS    Z0, Z0     \
+	VCVTDQ2PS    Z1, Z1     \
+	VMULPS       Z7, Z0, Z0 \
+	VMULPS       Z7, Z1, Z1 \
+	VFMADD213PS  Z4, Z2, Z0 \
+	VFMADD213PS  Z5, Z3, Z1
+
+// NUMBERS16: the same of two rows, 256 times the high one plus the low one; Z12 is 256.
+#define NUMBERS16 \
+	VPBROADCASTD (R8), Z6      \
+	VPSLLD       $7, Z6, Z6    \
+	VPBROADCASTD 4(R8), Z13    \
+	VPSLLD       $7, Z13, Z13  \
+	VBROADCASTSS (R9), Z7      \
+	VMOVDQU32    (SI), Z0      \
+	VMOVDQU32    64(SI), Z1    \
+	VMOVDQU32    128(SI), Z10  \
+	VMOVDQU32    192(SI), Z11  \
+	VPSUBD       Z6, Z0, Z0    \
+	VPSUBD       Z6, Z1, Z1    \
+	VPSUBD       Z13, Z10, Z10 \
+	VPSUBD       Z13, Z11, Z11 \
+	VCVTDQ2PS    Z0, Z0        \
+	VCVTDQ2PS    Z1, Z1        \
+	VCVTDQ2PS    Z10, Z10      \
+	VCVTDQ2PS    Z11, Z11      \
+	VFMADD213PS  Z10, Z12, Z0  \
+	VFMADD213PS  Z11, Z12, Z1  \
+	VMULPS       Z7, Z0, Z0    \
+	VMULPS       Z7, Z1, Z1    \
+	VFMADD213PS  Z4, Z2, Z0    \
+	VFMADD213PS  Z5, Z3, Z1
+
 // func dequantize8AVX512(tile *float32, rows int, sum *int32, scale, column, bias *float32)
 TEXT ·dequantize8AVX512(SB), NOSPLIT, $0-48
 	MOVQ    tile+0(FP), SI
@@ -29,24 +79,9 @@ TEXT ·dequantize8AVX512(SB), NOSPLIT, $0-48
 	MOVQ    scale+24(FP), R9
 	MOVQ    column+32(FP), R10
 	MOVQ    bias+40(FP), R11
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z3
-	VMOVUPS (R11), Z4
-	VMOVUPS 64(R11), Z5
+	SCALES
 loop:
-	VPBROADCASTD (R8), Z6
-	VPSLLD       $7, Z6, Z6        // 128 sum
-	VBROADCASTSS (R9), Z7
-	VMOVDQU32    (SI), Z0
-	VMOVDQU32    64(SI), Z1
-	VPSUBD       Z6, Z0, Z0
-	VPSUBD       Z6, Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VCVTDQ2PS    Z1, Z1
-	VMULPS       Z7, Z0, Z0
-	VMULPS       Z7, Z1, Z1
-	VFMADD213PS  Z4, Z2, Z0        // times column, plus bias
-	VFMADD213PS  Z5, Z3, Z1
+	NUMBERS8
 	VMOVUPS      Z0, (SI)
 	VMOVUPS      Z1, 64(SI)
 	ADDQ         $128, SI
@@ -67,36 +102,11 @@ TEXT ·dequantize16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         scale+24(FP), R9
 	MOVQ         column+32(FP), R10
 	MOVQ         bias+40(FP), R11
-	VMOVUPS      (R10), Z2
-	VMOVUPS      64(R10), Z3
-	VMOVUPS      (R11), Z4
-	VMOVUPS      64(R11), Z5
+	SCALES
 	MOVL         $0x43800000, AX   // 256
 	VPBROADCASTD AX, Z12
 loop:
-	VPBROADCASTD (R8), Z6
-	VPSLLD       $7, Z6, Z6
-	VPBROADCASTD 4(R8), Z8
-	VPSLLD       $7, Z8, Z8
-	VBROADCASTSS (R9), Z7
-	VMOVDQU32    (SI), Z0          // high
-	VMOVDQU32    64(SI), Z1
-	VMOVDQU32    128(SI), Z10      // low
-	VMOVDQU32    192(SI), Z11
-	VPSUBD       Z6, Z0, Z0
-	VPSUBD       Z6, Z1, Z1
-	VPSUBD       Z8, Z10, Z10
-	VPSUBD       Z8, Z11, Z11
-	VCVTDQ2PS    Z0, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z10, Z10
-	VCVTDQ2PS    Z11, Z11
-	VFMADD213PS  Z10, Z12, Z0      // 256 high + low
-	VFMADD213PS  Z11, Z12, Z1
-	VMULPS       Z7, Z0, Z0
-	VMULPS       Z7, Z1, Z1
-	VFMADD213PS  Z4, Z2, Z0
-	VFMADD213PS  Z5, Z3, Z1
+	NUMBERS16
 	VMOVUPS      Z0, (DI)
 	VMOVUPS      Z1, 64(DI)
 	ADDQ         $256, SI
@@ -174,24 +184,9 @@ TEXT ·storeI8AVX512(SB), NOSPLIT, $0-73
 	MOVQ    scale+48(FP), R9
 	MOVQ    column+56(FP), R10
 	MOVQ    bias+64(FP), R11
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z3
-	VMOVUPS (R11), Z4
-	VMOVUPS 64(R11), Z5
+	SCALES
 loop:
-	VPBROADCASTD (R8), Z6
-	VPSLLD       $7, Z6, Z6
-	VBROADCASTSS (R9), Z7
-	VMOVDQU32    (SI), Z0
-	VMOVDQU32    64(SI), Z1
-	VPSUBD       Z6, Z0, Z0
-	VPSUBD       Z6, Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VCVTDQ2PS    Z1, Z1
-	VMULPS       Z7, Z0, Z0
-	VMULPS       Z7, Z1, Z1
-	VFMADD213PS  Z4, Z2, Z0
-	VFMADD213PS  Z5, Z3, Z1
+	NUMBERS8
 	PUTROW
 	ADDQ         $128, SI
 	ADDQ         BX, DI
@@ -217,36 +212,11 @@ TEXT ·storeI16AVX512(SB), NOSPLIT, $0-73
 	MOVQ    scale+48(FP), R9
 	MOVQ    column+56(FP), R10
 	MOVQ    bias+64(FP), R11
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z3
-	VMOVUPS (R11), Z4
-	VMOVUPS 64(R11), Z5
+	SCALES
 	MOVL    $0x43800000, AX // 256
 	VPBROADCASTD AX, Z12
 loop:
-	VPBROADCASTD (R8), Z6
-	VPSLLD       $7, Z6, Z6
-	VPBROADCASTD 4(R8), Z13
-	VPSLLD       $7, Z13, Z13
-	VBROADCASTSS (R9), Z7
-	VMOVDQU32    (SI), Z0          // high
-	VMOVDQU32    64(SI), Z1
-	VMOVDQU32    128(SI), Z10      // low
-	VMOVDQU32    192(SI), Z11
-	VPSUBD       Z6, Z0, Z0
-	VPSUBD       Z6, Z1, Z1
-	VPSUBD       Z13, Z10, Z10
-	VPSUBD       Z13, Z11, Z11
-	VCVTDQ2PS    Z0, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z10, Z10
-	VCVTDQ2PS    Z11, Z11
-	VFMADD213PS  Z10, Z12, Z0      // 256 high + low
-	VFMADD213PS  Z11, Z12, Z1
-	VMULPS       Z7, Z0, Z0
-	VMULPS       Z7, Z1, Z1
-	VFMADD213PS  Z4, Z2, Z0
-	VFMADD213PS  Z5, Z3, Z1
+	NUMBERS16
 	PUTROW
 	ADDQ         $256, SI
 	ADDQ         BX, DI
@@ -284,12 +254,8 @@ TEXT ·storeAVX512(SB), NOSPLIT, $0-41
 	MOVQ  tile+16(FP), SI
 	MOVQ  rows+24(FP), DX
 	MOVQ  cols+32(FP), CX
-	MOVQ  $1, AX                   // K1, K2: the columns asked for
-	SHLQ  CX, AX
-	DECQ  AX
-	KMOVW AX, K1
-	SHRQ  $16, AX
-	KMOVW AX, K2
+	MOVQ  $0, AX
+	COLUMNS
 	CMPB  add+40(FP), $0
 	JNE   sum
 copy:
